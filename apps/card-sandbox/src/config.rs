@@ -1,0 +1,90 @@
+//! The settings, and the only reader of the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Where the durable log is.
+    pub log: PathBuf,
+    pub api_key: ApiKey,
+    /// How long a request that is "late" is on its way.
+    pub late_after: Duration,
+    /// Which log lines are written.
+    pub verbosity: String,
+}
+
+/// The one accepted key, known by its hash alone, so that it cannot reach a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey([u8; 32]);
+
+impl Config {
+    pub fn from_environment() -> anyhow::Result<Config> {
+        Config::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
+        let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+        let required = |name: &str| {
+            variable(name)
+                .filter(|value| !value.is_empty())
+                .with_context(|| format!("{name} is not set"))
+        };
+        Ok(Config {
+            listen: or("SANDBOX_LISTEN", "127.0.0.1:8107")
+                .parse()
+                .context("SANDBOX_LISTEN")?,
+            log: required("SANDBOX_LOG")?.into(),
+            api_key: ApiKey::of(&required("SANDBOX_API_KEY")?),
+            late_after: Duration::from_millis(
+                or("SANDBOX_LATE_MS", "3000").parse().context("SANDBOX_LATE_MS")?,
+            ),
+            verbosity: or("RUST_LOG", "info"),
+        })
+    }
+}
+
+impl ApiKey {
+    /// Comparing hashes tells nothing about the key by the time it takes.
+    pub fn of(key: &str) -> ApiKey {
+        ApiKey(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// A short name for the account that the key stands for.
+    pub fn account(&self) -> String {
+        format!("acct_{}", hex::encode(&self.0[..8]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_stand_in_for_all_but_the_log_and_the_key() {
+        let config = Config::from_variables(|name| match name {
+            "SANDBOX_LOG" => Some("log.jsonl".to_owned()),
+            "SANDBOX_API_KEY" => Some("sk_test_1".to_owned()),
+            _ => None,
+        });
+        let config = config.unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8107");
+        assert_eq!(config.late_after, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        let error = Config::from_variables(|name| (name == "SANDBOX_LOG").then(|| "log".to_owned()));
+        assert_eq!(error.unwrap_err().to_string(), "SANDBOX_API_KEY is not set");
+    }
+
+    #[test]
+    fn the_key_is_not_shown() {
+        assert!(!format!("{:?}", ApiKey::of("sk_test_secret")).contains("secret"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What a card processor decides: intents, refunds, idempotency keys. No IO, no clock, no randomness.
+
+pub mod answer;
+pub mod book;
+pub mod card;
+pub mod command;
+pub mod entry;
+pub mod fold;
+pub mod intent;
+pub mod money;
+pub mod refund;
+pub mod summary;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The caller's own notes on an object, e.g. `order_id`.
+pub type Metadata = BTreeMap<String, String>;
+
+/// What can be asked of the processor that moves, or may move, money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Create,
+    Confirm,
+    Capture,
+    Cancel,
+    Refund,
+}
+
+impl Act {
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Act::Create => "create",
+            Act::Confirm => "confirm",
+            Act::Capture => "capture",
+            Act::Cancel => "cancel",
+            Act::Refund => "refund",
+        }
+    }
+
+    pub const fn done(self) -> &'static str {
+        match self {
+            Act::Create => "created",
+            Act::Confirm => "confirmed",
+            Act::Capture => "captured",
+            Act::Cancel => "canceled",
+            Act::Refund => "refunded",
+        }
+    }
+}
+
+/// Identifiers for whatever a command may bring into being; those it does not need are thrown away.
+#[derive(Debug, Clone)]
+pub struct FreshIds {
+    pub payment_intent: String,
+    pub charge: String,
+    pub refund: String,
+}

@@ -1,0 +1,12 @@
+//! The whole processor, by its HTTP routes, on a real log.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
+
+mod faults;
+mod harness;
+mod idempotency;
+mod intents;
+mod log;
+mod process;
+mod refunds;
+mod table;

@@ -1,0 +1,6 @@
+//! Starts `config`.
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    config::app::run(config::config::Settings::from_environment()?).await
+}

@@ -1,0 +1,117 @@
+//! Where `gateway` is put together: its state, its two routers, its start.
+
+pub mod gates;
+mod keys;
+mod limiter;
+pub mod listener;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use contracts::App as Service;
+use contracts::configuration::GATEWAY_DEADLINE;
+use secrecy::SecretString;
+use sidecar::configuration::Live;
+use sidecar::{Address, Sidecar, guard};
+use tokio_util::task::TaskTracker;
+use web::health::Readiness;
+use web::{Keys, health, request, serve, telemetry};
+
+use crate::api::Documents;
+use crate::config::Settings;
+use crate::jobs;
+use gates::Gates;
+pub use keys::fetched as keys;
+pub use limiter::Limiter;
+
+/// Work in hand is given this long at the end.
+const LAST_REQUESTS: Duration = Duration::from_secs(20);
+
+/// The state that every handler gets.
+#[derive(Clone)]
+pub struct App {
+    pub sidecar: Sidecar,
+    pub keys: Keys,
+    pub patience: Patience,
+    pub gates: Arc<Gates>,
+    pub limiter: Limiter,
+    pub documents: Arc<Documents>,
+}
+
+/// How long a service may take to answer.
+#[derive(Debug, Clone)]
+pub enum Patience {
+    /// As the live configuration says.
+    Live(Live),
+    Fixed(Duration),
+}
+
+impl Patience {
+    pub fn deadline(&self) -> Duration {
+        match self {
+            Patience::Live(live) => Duration::from_millis(live.get(&GATEWAY_DEADLINE)),
+            Patience::Fixed(deadline) => *deadline,
+        }
+    }
+}
+
+impl App {
+    pub fn new(sidecar: Sidecar, patience: Patience) -> App {
+        App {
+            keys: keys(sidecar.clone()),
+            sidecar,
+            patience,
+            gates: Arc::default(),
+            limiter: Limiter::default(),
+            documents: Arc::default(),
+        }
+    }
+}
+
+/// Runs until SIGTERM, then finishes the work in hand.
+///
+/// # Errors
+/// When a part that it cannot start without is wrong; what is only away is waited for.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let environment = settings.environment;
+    let _telemetry = telemetry::init(&telemetry::Settings {
+        app: Service::Gateway,
+        otlp_endpoint: environment.otlp_endpoint,
+        filter: environment.log_filter,
+    })?;
+    let shutdown = serve::shutdown_on_signals()?;
+    let sidecar = Sidecar::new(Address {
+        http_port: environment.sidecar_http_port,
+        grpc_port: environment.sidecar_grpc_port,
+        api_token: environment.api_token,
+    })?;
+    tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        () = sidecar.ready() => {}
+    }
+    let public = serve::bind(settings.public, "GATEWAY_LISTEN").await?;
+    let internal = serve::bind(environment.listen, "APP_PORT").await?;
+    let live = Live::start(&sidecar, Service::Gateway, shutdown.clone());
+    let app = App::new(sidecar, Patience::Live(live));
+
+    let tasks = TaskTracker::new();
+    tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
+    let internal_router = internal_router(environment.app_token);
+    tokio::try_join!(
+        serve::serve(internal, internal_router, shutdown.clone()),
+        listener::serve(public, crate::api::public(app), LAST_REQUESTS, shutdown),
+    )?;
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
+
+/// What the sidecar, and whoever watches the process, may ask: health and metrics. No operation is the gateway's.
+pub fn internal_router(app_token: SecretString) -> Router {
+    Router::new()
+        .fallback(web::api::not_found)
+        .layer(guard::require_app_token(app_token))
+        .merge(health::router(Readiness::always()))
+        .layer(axum::middleware::from_fn(request::observe))
+}

@@ -1,0 +1,12 @@
+//! The real gateway on a real port, in front of a sidecar that does what each test says.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
+
+mod failures;
+mod headers;
+mod limits;
+mod pages;
+mod rig;
+mod routing;
+mod streams;
+mod tokens;

@@ -1,0 +1,89 @@
+//! SQL: messages.
+
+use chrono::{DateTime, Utc};
+use contracts::{MessageId, OrderId, UserId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::{Cause, Channel, Kind, Language, Letter, Message};
+
+struct MessageRow {
+    id: Uuid,
+    customer_id: Uuid,
+    order_id: Uuid,
+    kind: String,
+    subject: String,
+    body: String,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<MessageRow> for Message {
+    type Error = sqlx::Error;
+
+    fn try_from(row: MessageRow) -> Result<Message, sqlx::Error> {
+        let kind = Kind::from_name(&row.kind)
+            .ok_or_else(|| sqlx::Error::Decode(format!("message of kind {}", row.kind).into()))?;
+        Ok(Message {
+            id: MessageId(row.id),
+            customer_id: UserId(row.customer_id),
+            order_id: OrderId(row.order_id),
+            letter: Letter {
+                kind,
+                subject: row.subject,
+                body: row.body,
+            },
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// Keeps the message unless its like was told before.
+pub async fn insert_message(
+    tx: &mut PgConnection,
+    message: &Message,
+    cause: Cause,
+    channel: Channel,
+    language: Language,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into message
+             (id, customer_id, order_id, kind, cause, channel, language, subject, body, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         on conflict on constraint message_once_key do nothing",
+        message.id.0,
+        message.customer_id.0,
+        message.order_id.0,
+        message.letter.kind.name(),
+        cause.name(),
+        channel.name(),
+        language.name(),
+        message.letter.subject,
+        message.letter.body,
+        message.created_at
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A customer's messages before `before`, the newest first.
+pub async fn list_messages(
+    db: &mut PgConnection,
+    customer_id: UserId,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<Message>, sqlx::Error> {
+    sqlx::query_as!(
+        MessageRow,
+        "select id, customer_id, order_id, kind, subject, body, created_at from message
+         where customer_id = $1 and id < $2 order by id desc limit $3",
+        customer_id.0,
+        before,
+        limit
+    )
+    .fetch_all(db)
+    .await?
+    .into_iter()
+    .map(Message::try_from)
+    .collect()
+}

@@ -1,0 +1,150 @@
+//! What `payment` hears of orders and stock. Handlers note facts; the worker makes the calls that follow.
+
+use chrono::{DateTime, Utc};
+use contracts::event::OrderPlaced;
+use contracts::{Envelope, Event, EventId, OrderId, PaymentId};
+use sidecar::events::EventError;
+use sidecar::inbox;
+use sidecar::outbox::{self, NewEvent};
+use sqlx::PgConnection;
+use uuid::Uuid;
+use web::request::traceparent;
+
+use crate::app::App;
+use crate::domain::effect::{Call, Effect};
+use crate::domain::{Due, End, Input, Method, Payment, receipt};
+use crate::provider::request_hash;
+use crate::store::payments::{self, StoredPayment, Trail};
+use crate::store::{ledger, methods, receipts, records};
+
+/// Handles one event; each at least once, its effect exactly once.
+pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
+    match &envelope.event {
+        Event::OrderPlaced(said) => on_order_placed(&app, &envelope, said).await,
+        Event::StockReserved(said) => on_fact(&app, &envelope, said.order_id, Input::StockReserved).await,
+        Event::OrderConfirmed(said) => {
+            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Confirmed)).await
+        }
+        Event::OrderRejected(said) => {
+            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Rejected)).await
+        }
+        Event::OrderExpired(said) => {
+            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Expired)).await
+        }
+        Event::ProductChanged(_)
+        | Event::StockRejected(_)
+        | Event::ReservationOverdue(_)
+        | Event::PaymentAuthorised(_)
+        | Event::PaymentCaptured(_)
+        | Event::PaymentDeclined(_)
+        | Event::PaymentRefunded(_)
+        | Event::PaymentOverdue(_) => Err(EventError::Drop(format!(
+            "payment does not subscribe to {}",
+            envelope.event.event_type().name()
+        ))),
+    }
+}
+
+async fn on_order_placed(app: &App, envelope: &Envelope, said: &OrderPlaced) -> Result<(), EventError> {
+    let mut tx = app.db.begin().await?;
+    let owner = methods::find_owner(&mut tx, said.payment_method_id).await?;
+    let method = if owner == Some(said.customer_id) {
+        Method::Own(said.payment_method_id)
+    } else {
+        Method::Foreign(said.payment_method_id)
+    };
+    let due = Due {
+        customer_id: said.customer_id,
+        method,
+        total: said.total,
+        charge_by: said.terms.charge_by,
+        deadline: said.terms.deadline,
+        capture: said.terms.capture,
+    };
+    hear(app, tx, envelope, said.order_id, Input::Placed(due)).await
+}
+
+async fn on_fact(app: &App, envelope: &Envelope, order_id: OrderId, input: Input) -> Result<(), EventError> {
+    let tx = app.db.begin().await?;
+    hear(app, tx, envelope, order_id, input).await
+}
+
+async fn hear(
+    app: &App,
+    mut tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    envelope: &Envelope,
+    order_id: OrderId,
+    input: Input,
+) -> Result<(), EventError> {
+    if inbox::first_time(&mut tx, envelope).await? {
+        let now = app.clock.now();
+        let stored = lock_or_insert(&mut tx, order_id, now).await?;
+        let cause = Trail {
+            causation_id: Some(envelope.id.to_string()),
+            traceparent: traceparent(),
+        };
+        let (payment, events, effects) = stored.payment.react(input, now);
+        keep(&mut tx, &payment, &cause, events, effects, now).await?;
+    }
+    tx.commit().await?;
+    app.wake();
+    Ok(())
+}
+
+/// The order's payment, made by whichever event comes first.
+async fn lock_or_insert(
+    tx: &mut PgConnection,
+    order_id: OrderId,
+    now: DateTime<Utc>,
+) -> Result<StoredPayment, EventError> {
+    if let Some(stored) = payments::lock_payment(tx, order_id).await? {
+        return Ok(stored);
+    }
+    payments::insert_payment(tx, PaymentId(Uuid::now_v7()), order_id, now).await?;
+    let stored = payments::lock_payment(tx, order_id).await?;
+    stored
+        .ok_or_else(|| EventError::Retry(anyhow::anyhow!("the payment of {order_id} was there and is gone")))
+}
+
+/// Writes what was decided, in the transaction that decided it; gives back the call to make after the commit.
+pub async fn keep(
+    tx: &mut PgConnection,
+    payment: &Payment,
+    cause: &Trail,
+    events: Vec<Event>,
+    effects: Vec<Effect>,
+    now: DateTime<Utc>,
+) -> Result<Option<Call>, sqlx::Error> {
+    let order_id = payment.order_id;
+    payments::update_payment(tx, payment, cause, now).await?;
+    let mut call = None;
+    for effect in effects {
+        match effect {
+            Effect::Call(to_make) => call = Some(to_make),
+            Effect::Record(record) => records::insert_record(tx, order_id, &record, now).await?,
+            Effect::Posting(posting) => {
+                ledger::insert_entry(tx, Uuid::now_v7(), order_id, posting, now).await?;
+            }
+            Effect::Receipt(receipt) => {
+                let hash = request_hash(&receipt.act).unwrap_or(receipt::START);
+                let last = receipts::find_last_receipt(tx, order_id).await?;
+                let link = receipt::link(order_id, last, &receipt, hash, now);
+                receipts::insert_receipt(tx, Uuid::now_v7(), order_id, &receipt, &link).await?;
+            }
+        }
+    }
+    for event in events {
+        let event = NewEvent {
+            id: EventId(Uuid::now_v7()),
+            subject: order_id.0,
+            time: now,
+            correlation_id: Some(order_id.0),
+            causation_id: cause.causation_id.clone(),
+            traceparent: cause.traceparent.clone(),
+            event,
+        };
+        outbox::enqueue(tx, &event).await?;
+        tracing::info!(order.id = %order_id, event.r#type = event.event.event_type().name(), "payment decided");
+    }
+    Ok(call)
+}

@@ -1,0 +1,6 @@
+//! Starts `product`.
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    product::app::run(product::config::Settings::from_environment()?).await
+}

@@ -1,0 +1,28 @@
+//! What the services say to each other: ids, money, events, operations, problems and configuration keys.
+//!
+//! Pure: no async, no IO, no clock. Everything here is a value or a table.
+
+pub mod app;
+pub mod configuration;
+pub mod envelope;
+pub mod event;
+pub mod id;
+pub mod money;
+pub mod operation;
+pub mod permission;
+pub mod problem;
+pub mod quantity;
+pub mod refusal;
+pub mod terms;
+
+pub use app::App;
+pub use envelope::Envelope;
+pub use event::{Event, EventType};
+pub use id::{EventId, MessageId, OrderId, PaymentId, PaymentMethodId, ProductId, UserId};
+pub use money::{Currency, Money};
+pub use operation::Operation;
+pub use permission::Permission;
+pub use problem::ProblemType;
+pub use quantity::Quantity;
+pub use refusal::Refusal;
+pub use terms::{CaptureMode, Terms};

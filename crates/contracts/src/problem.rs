@@ -1,0 +1,78 @@
+//! Every way to be refused, by name (RFC 9457 problem types). A refusal that is not here does not exist.
+
+macro_rules! problems {
+    ($($variant:ident $name:literal $status:literal $title:literal;)*) => {
+        /// A problem type: its name, HTTP status and title.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ProblemType { $($variant,)* }
+
+        impl ProblemType {
+            pub const ALL: &[ProblemType] = &[$(ProblemType::$variant,)*];
+
+            /// Kebab-case; the last segment of the type URI `/problems/<name>`.
+            pub const fn name(self) -> &'static str {
+                match self { $(ProblemType::$variant => $name,)* }
+            }
+            /// The HTTP status it is answered with.
+            pub const fn status(self) -> u16 {
+                match self { $(ProblemType::$variant => $status,)* }
+            }
+            /// The same for every occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(ProblemType::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+problems! {
+    MalformedJson            "malformed-json"             400 "The body is not JSON";
+    InvalidParameter         "invalid-parameter"          400 "A query or path parameter cannot be read";
+    ReservedParameter        "reserved-parameter"         400 "A query parameter has the name of a path parameter";
+    InvalidCursor            "invalid-cursor"             400 "The cursor is not one that this list gave out";
+    IdempotencyKeyMissing    "idempotency-key-missing"    400 "The Idempotency-Key header is missing or unusable";
+    Unauthenticated          "unauthenticated"            401 "A bearer token is needed";
+    InvalidToken             "invalid-token"              401 "The bearer token is not valid";
+    ExpiredToken             "expired-token"              401 "The bearer token has expired";
+    WrongCredentials         "wrong-credentials"          401 "The e-mail address or the password is wrong";
+    PaymentDeclined          "payment-declined"           402 "The payment was declined";
+    AuthenticationRequired   "authentication-required"    402 "The payment needs the customer's confirmation";
+    Forbidden                "forbidden"                  403 "The caller may not do this";
+    NotFound                 "not-found"                  404 "There is no such thing here";
+    MethodNotAllowed         "method-not-allowed"         405 "This path does not take this method";
+    EmailTaken               "email-taken"                409 "An account with this e-mail address exists";
+    SkuTaken                 "sku-taken"                  409 "A product with this stock keeping unit exists";
+    PriceChanged             "price-changed"              409 "A price is no longer the one expected";
+    TotalChanged             "total-changed"              409 "The total is not the one expected";
+    ProductArchived          "product-archived"           409 "A product is archived";
+    InsufficientStock        "insufficient-stock"         409 "Less is available than asked for";
+    TooLate                  "too-late"                   409 "The order was not handled in time";
+    Conflict                 "conflict"                   409 "The request does not fit the present state";
+    PreconditionFailed       "precondition-failed"        412 "The resource has changed since it was read";
+    BodyTooLarge             "body-too-large"             413 "The body is too large";
+    UnsupportedMediaType     "unsupported-media-type"     415 "The body must be application/json";
+    InvalidField             "invalid-field"              422 "A field of the body is missing or has an invalid value";
+    UnknownField             "unknown-field"              422 "The body has a field that this operation does not know";
+    NulCharacter             "nul-character"              422 "Text must not hold the NUL character";
+    QuantityOutOfRange       "quantity-out-of-range"      422 "A quantity is out of range";
+    AmountOutOfRange         "amount-out-of-range"        422 "An amount of money is out of range";
+    TooManyLines             "too-many-lines"             422 "The order has too many lines";
+    CurrencyMismatch         "currency-mismatch"          422 "The currencies do not agree";
+    UnknownProduct           "unknown-product"            422 "A product does not exist";
+    PaymentMethodUnknown     "payment-method-unknown"     422 "The payment method is not the customer's";
+    InvalidRows              "invalid-rows"               422 "Rows of the import are wrong; nothing was imported";
+    IdempotencyKeyReused     "idempotency-key-reused"     422 "The idempotency key was used for another request";
+    ConfigurationOutOfBounds "configuration-out-of-bounds" 422 "The value is outside the bounds of its key";
+    PreconditionRequired     "precondition-required"      428 "The If-Match header is needed";
+    RateLimited              "rate-limited"               429 "Too many requests";
+    HeadersTooLarge          "headers-too-large"          431 "The headers are too large";
+    Internal                 "internal"                   500 "Something failed on our side";
+    Unavailable              "unavailable"                503 "A part that is needed cannot be reached";
+    DeadlineExceeded         "deadline-exceeded"          504 "The operation took too long";
+}
+
+impl ProblemType {
+    pub fn from_name(name: &str) -> Option<ProblemType> {
+        ProblemType::ALL.iter().copied().find(|problem| problem.name() == name)
+    }
+}

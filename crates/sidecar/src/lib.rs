@@ -1,0 +1,17 @@
+//! The only code that speaks to Dapr: publishing through the outbox, events through the inbox, configuration,
+//! secrets and invocation. It knows nothing of any service's business.
+
+mod client;
+pub mod configuration;
+pub mod database;
+pub mod events;
+pub mod guard;
+pub mod housekeeping;
+pub mod inbox;
+mod invocation;
+pub mod outbox;
+mod secrets;
+
+pub use client::{Address, Sidecar, SidecarError};
+pub use invocation::InvokeError;
+pub use secrets::Secret;

@@ -1,0 +1,118 @@
+//! Mounting by operation: the table says path, method, permission and callers; a service only brings the handlers.
+
+use std::collections::HashSet;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, patch, post, put};
+use contracts::operation::{Access, Method, Row, owned_by};
+use contracts::{App, Operation, ProblemType};
+
+use crate::auth::permitted;
+use crate::describe::{Description, Document};
+use crate::{Json, Keys, Problem};
+
+/// The header in which daprd says who invokes; a client cannot set it.
+const CALLER_APP: &str = "dapr-caller-app-id";
+
+/// A service's operations while they are put together.
+pub struct Api<S> {
+    app: App,
+    keys: Keys,
+    router: Router<S>,
+    mounted: HashSet<Operation>,
+    document: Document,
+}
+
+impl<S: Clone + Send + Sync + 'static> Api<S> {
+    pub fn new(app: App, keys: Keys) -> Api<S> {
+        Api { app, keys, router: Router::new(), mounted: HashSet::new(), document: Document::new(app) }
+    }
+
+    /// Mounts the handler at the operation's path and describes it in the service's OpenAPI document.
+    pub fn operation<H, T>(
+        mut self,
+        operation: Operation,
+        handler: H,
+        describe: impl FnOnce(Description) -> Description,
+    ) -> Api<S>
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let row = operation.row();
+        assert_eq!(row.owner, self.app, "{} is not an operation of {}", row.name, self.app);
+        assert!(self.mounted.insert(operation), "{} is mounted twice", row.name);
+        let keys = self.keys.clone();
+        let route = method_router(row.method, handler)
+            .layer(DefaultBodyLimit::max(row.pace.largest_body()))
+            .layer(middleware::from_fn(move |request: Request, next: Next| {
+                let keys = keys.clone();
+                async move { admit(row, &keys, request, next).await }
+            }));
+        self.router = self.router.route(&format!("/{}", row.name), route);
+        self.document.add(describe(Description::of(row)));
+        self
+    }
+
+    /// Adds the operation that answers with the service's OpenAPI document, and checks that nothing is missing.
+    pub fn finish(self, describe_operation: Operation) -> Router<S> {
+        let document = self.document.clone().finish();
+        let complete = self.operation(
+            describe_operation,
+            move || {
+                let document = document.clone();
+                async move { Json(document) }
+            },
+            |description| description,
+        );
+        for row in owned_by(complete.app) {
+            assert!(complete.mounted.contains(&row.operation), "{} has no handler", row.name);
+        }
+        complete.router
+    }
+}
+
+fn method_router<H, T, S>(method: Method, handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    match method {
+        Method::Get => get(handler),
+        Method::Post => post(handler),
+        Method::Put => put(handler),
+        Method::Patch => patch(handler),
+    }
+}
+
+/// The second wall behind the sidecar's access control, and the token check.
+async fn admit(row: &'static Row, keys: &Keys, mut request: Request, next: Next) -> Response {
+    let known_caller = request
+        .headers()
+        .get(CALLER_APP)
+        .and_then(|value| App::from_name(value.to_str().ok()?))
+        .is_some_and(|caller| row.callers.contains(&caller));
+    if !known_caller {
+        return Problem::new(ProblemType::Forbidden).detail("this is not asked for that way").into_response();
+    }
+    match row.access {
+        Access::Anonymous | Access::Internal => {}
+        Access::Permitted(permission) => match permitted(request.headers(), keys, permission).await {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+            }
+            Err(problem) => return problem.into_response(),
+        },
+    }
+    next.run(request).await
+}
+
+/// The answer to a path that no operation has. Never for events: daprd drops an event that is answered 404.
+pub async fn not_found() -> Problem {
+    Problem::not_found()
+}

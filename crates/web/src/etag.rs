@@ -1,0 +1,59 @@
+//! Entity tags: a resource's version, so that nobody overwrites what they have not seen.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponseParts, ResponseParts};
+use contracts::ProblemType;
+
+use crate::Problem;
+
+/// Goes out with a resource: `"<version>"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ETag(pub i64);
+
+/// Must come in with a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IfMatch(pub i64);
+
+impl IfMatch {
+    /// # Errors
+    /// `precondition-failed`, with the present version, when the resource has changed since it was read.
+    pub fn check(self, present: i64) -> Result<(), Problem> {
+        if self.0 == present {
+            Ok(())
+        } else {
+            Err(Problem::new(ProblemType::PreconditionFailed)
+                .detail("read it again and decide anew")
+                .with("current", format!("\"{present}\"")))
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let header = parts
+            .headers
+            .get(header::IF_MATCH)
+            .ok_or_else(|| Problem::new(ProblemType::PreconditionRequired).detail("send the ETag that you read"))?;
+        header
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
+            .map(IfMatch)
+            .ok_or_else(|| Problem::new(ProblemType::PreconditionFailed).detail("that is no ETag of ours"))
+    }
+}
+
+impl IntoResponseParts for ETag {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0))
+            .expect("invariant: digits and quotes are a header value");
+        response.headers_mut().insert(header::ETAG, tag);
+        Ok(response)
+    }
+}

@@ -1,0 +1,11 @@
+//! The whole stack, started by the same run file as `./taskw up`, through its public port.
+//!
+//! One stack serves all tests, one after another; each leaves it running and healthy.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
+
+mod configuration;
+mod house;
+mod recovery;
+mod replay;
+mod walls;

@@ -1,0 +1,33 @@
+#!/bin/sh
+# What must hold before a change is shown to anyone: formatting, lints, dependency rules, rendered files.
+# Goes on after a failure, so that one run shows everything that is to be done.
+set -u
+
+cd "$(dirname -- "$0")/.."
+export SQLX_OFFLINE="${SQLX_OFFLINE:-true}"
+failed=0
+
+step() {
+    what=$1
+    shift
+    if "$@"; then
+        echo "✓ $what"
+    else
+        echo "✗ $what: $*"
+        failed=1
+    fi
+}
+
+step "formatting" cargo fmt --all --check
+step "lints" cargo clippy --quiet --workspace --all-targets -- --deny warnings
+if cargo deny --version >/dev/null 2>&1; then
+    step "dependencies: bans, licences, sources" cargo deny --log-level error check bans licenses sources
+else
+    echo "- dependencies: cargo-deny is not installed (cargo install --locked cargo-deny)"
+fi
+if command -v gofmt >/dev/null 2>&1; then
+    # gofmt names the files that it would change, and succeeds all the same.
+    step "Go formatting" test -z "$(gofmt -l tools/dapr)"
+fi
+step "rendered files" target/debug/stack render --check
+exit "$failed"

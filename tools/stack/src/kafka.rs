@@ -1,0 +1,341 @@
+//! The embedded Kafka broker (KRaft, broker and controller in one): its settings, and the topics, users and
+//! rights that follow from the event table.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use contracts::App;
+use contracts::event::{dead_letter_topic, subscriptions, topics};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::Instance;
+use crate::part::{Identity, Part, Stop, bound, open_log, write_whole};
+use crate::process::Signal;
+use crate::secrets::{KAFKA_CLUSTER, Vault, kafka_password};
+
+pub const NAME: &str = "kafka";
+
+const PARTITIONS: u32 = 12;
+/// The inbox of every service outlives it.
+const RETENTION_DAYS: u64 = 7;
+const SETTINGS: &str = include_str!("../kafka/server.properties");
+const LOGGING: &str = include_str!("../kafka/log4j2.properties");
+const PROVISION: &str = include_str!("../kafka/Provision.java");
+
+/// One right of one user.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    pub user: App,
+    pub kind: &'static str,
+    pub name: String,
+    pub operation: &'static str,
+}
+
+/// One topic with its partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    pub partitions: u32,
+}
+
+/// Every topic: one for each publisher, and one for what each of its subscribers could not handle.
+pub fn all_topics() -> Vec<Topic> {
+    let mut all: Vec<Topic> = topics()
+        .map(|app| Topic {
+            name: app.name().to_owned(),
+            partitions: PARTITIONS,
+        })
+        .collect();
+    for subscriber in App::ALL {
+        for topic in subscriptions(subscriber) {
+            all.push(Topic {
+                name: dead_letter_topic(topic, subscriber),
+                partitions: 1,
+            });
+        }
+    }
+    all
+}
+
+/// Whether an app publishes or subscribes at all; the others are no users of Kafka.
+pub fn uses_events(app: App) -> bool {
+    topics().any(|publisher| publisher == app) || subscriptions(app).next().is_some()
+}
+
+/// What each app may do: write its own topic and the dead letters it leaves, read what it subscribes to.
+pub fn rights() -> Vec<Right> {
+    let mut rights = Vec::new();
+    for user in App::ALL {
+        let mut topic = |name: String, operations: &[&'static str]| {
+            for operation in operations {
+                rights.push(Right {
+                    user,
+                    kind: "topic",
+                    name: name.clone(),
+                    operation,
+                });
+            }
+        };
+        if topics().any(|publisher| publisher == user) {
+            topic(user.name().to_owned(), &["write", "describe"]);
+        }
+        for publisher in subscriptions(user) {
+            topic(publisher.name().to_owned(), &["read", "describe"]);
+            topic(dead_letter_topic(publisher, user), &["read", "write", "describe"]);
+        }
+        if subscriptions(user).next().is_some() {
+            for operation in ["read", "describe"] {
+                rights.push(Right {
+                    user,
+                    kind: "group",
+                    name: user.name().to_owned(),
+                    operation,
+                });
+            }
+        }
+    }
+    rights
+}
+
+/// The supervised broker.
+pub fn part(instance: &Instance) -> Part {
+    let mut arguments: Vec<OsString> = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"]
+        .map(OsString::from)
+        .to_vec();
+    arguments.extend(java_arguments(instance));
+    arguments.extend(["kafka.Kafka".into(), settings_file(instance).into()]);
+    Part {
+        name: NAME.to_owned(),
+        program: "java".into(),
+        arguments,
+        environment: Vec::new(),
+        folder: folder(instance),
+        log: instance.log(NAME),
+        stop: Stop {
+            signal: Signal::TERM,
+            patience: Duration::from_secs(30),
+        },
+        identity: Identity::Caller,
+    }
+}
+
+/// Writes the settings and, the first time, makes the log folder. It appears under its name when complete.
+pub async fn initialise(instance: &Instance) -> anyhow::Result<()> {
+    let vault = Vault::open(instance)?;
+    std::fs::create_dir_all(folder(instance))?;
+    write_whole(&logging_file(instance), LOGGING.as_bytes())?;
+    let logs = folder(instance).join("log");
+    if !logs.join("meta.properties").is_file() {
+        let unfinished = folder(instance).join("log.unfinished");
+        let _ = std::fs::remove_dir_all(&unfinished);
+        write_whole(
+            &settings_file(instance),
+            settings(instance, &vault, &unfinished)?.as_bytes(),
+        )?;
+        let password = vault.existing(&kafka_password("admin"))?;
+        let cluster = vault.existing(KAFKA_CLUSTER)?;
+        let mut command = java(instance, &[]);
+        command
+            .args([
+                "kafka.tools.StorageTool",
+                "format",
+                "--cluster-id",
+                &cluster,
+                "--config",
+            ])
+            .arg(settings_file(instance))
+            .arg("--add-scram")
+            .arg(format!("SCRAM-SHA-512=[name=admin,password={password}]"));
+        run(instance, command, "")
+            .await
+            .context("Kafka's storage cannot be formatted")?;
+        std::fs::rename(&unfinished, &logs)?;
+    }
+    write_whole(
+        &settings_file(instance),
+        settings(instance, &vault, &logs)?.as_bytes(),
+    )
+}
+
+/// Waits until the broker takes connections; its tools would wait minutes before they say that it does not.
+pub async fn wait_ready(instance: &Instance, patience: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", instance.ports.kafka()))
+        .await
+        .is_err()
+    {
+        if began.elapsed() > patience {
+            bail!("Kafka does not listen on port {}", instance.ports.kafka());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// Makes users, topics and rights, if they are not as wanted already.
+pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
+    let vault = Vault::open(instance)?;
+    let wanted = wanted(&vault)?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, wanted.as_bytes());
+    let done = folder(instance).join("provisioned");
+    if std::fs::read(&done).is_ok_and(|last| last == digest.as_ref()) {
+        return Ok(());
+    }
+    let client = folder(instance).join("admin.properties");
+    write_whole(&client, client_settings(instance, &vault)?.as_bytes())?;
+    let program = folder(instance).join("Provision.java");
+    write_whole(&program, PROVISION.as_bytes())?;
+    let mut command = java(instance, &[OsString::from("-XX:TieredStopAtLevel=1")]);
+    command.arg(&program).arg(&client);
+    run(instance, command, &wanted)
+        .await
+        .context("Kafka's topics, users and rights cannot be made")?;
+    write_whole(&done, digest.as_ref())
+}
+
+/// Says in Provision.java's words what there should be.
+fn wanted(vault: &Vault) -> anyhow::Result<String> {
+    let retention = RETENTION_DAYS * 24 * 3_600_000;
+    let mut lines = String::new();
+    for app in App::ALL.into_iter().filter(|app| uses_events(*app)) {
+        let password = vault.existing(&kafka_password(app.name()))?;
+        lines.push_str(&format!("user\t{app}\t{password}\n"));
+    }
+    for Topic { name, partitions } in all_topics() {
+        lines.push_str(&format!("topic\t{name}\t{partitions}\t{retention}\n"));
+    }
+    for Right {
+        user,
+        kind,
+        name,
+        operation,
+    } in rights()
+    {
+        lines.push_str(&format!("allow\t{user}\t{kind}\t{name}\t{operation}\n"));
+    }
+    Ok(lines)
+}
+
+fn settings(instance: &Instance, vault: &Vault, logs: &Path) -> anyhow::Result<String> {
+    Ok(SETTINGS
+        .replace("${PORT}", &instance.ports.kafka().to_string())
+        .replace(
+            "${CONTROLLER_PORT}",
+            &instance.ports.kafka_controller().to_string(),
+        )
+        .replace("${LOGS}", &logs.display().to_string())
+        .replace("${PASSWORD}", &vault.existing(&kafka_password("admin"))?))
+}
+
+fn client_settings(instance: &Instance, vault: &Vault) -> anyhow::Result<String> {
+    let password = vault.existing(&kafka_password("admin"))?;
+    Ok(format!(
+        "bootstrap.servers=127.0.0.1:{}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-512\n\
+         default.api.timeout.ms=30000\nrequest.timeout.ms=15000\n\
+         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
+         username=\"admin\" password=\"{password}\";\n",
+        instance.ports.kafka(),
+    ))
+}
+
+fn folder(instance: &Instance) -> PathBuf {
+    instance.data().join(NAME)
+}
+
+fn settings_file(instance: &Instance) -> PathBuf {
+    folder(instance).join("server.properties")
+}
+
+fn logging_file(instance: &Instance) -> PathBuf {
+    folder(instance).join("log4j2.properties")
+}
+
+fn java_arguments(instance: &Instance) -> [OsString; 3] {
+    let mut logging = OsString::from("-Dlog4j2.configurationFile=");
+    logging.push(logging_file(instance));
+    let mut libraries = instance.tools().join("kafka").join("libs").into_os_string();
+    libraries.push("/*");
+    [logging, "-cp".into(), libraries]
+}
+
+fn java(instance: &Instance, options: &[OsString]) -> tokio::process::Command {
+    let mut command = bound(Identity::Caller, Path::new("java"));
+    command.args(options).args(java_arguments(instance));
+    command
+}
+
+async fn run(instance: &Instance, mut command: tokio::process::Command, input: &str) -> anyhow::Result<()> {
+    let log = open_log(&instance.log(NAME))?;
+    let mut child = command
+        .env(crate::process::MARK, &instance.home)
+        .stdin(Stdio::piped())
+        .stderr(log.try_clone()?)
+        .stdout(log)
+        .spawn()
+        .context("java cannot be started")?;
+    if let Some(mut standard_input) = child.stdin.take() {
+        standard_input.write_all(input.as_bytes()).await?;
+    }
+    let status = child.wait().await?;
+    if !status.success() {
+        bail!("java ended with {status}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may(user: App, name: &str, operation: &str) -> bool {
+        rights()
+            .iter()
+            .any(|right| right.user == user && right.name == name && right.operation == operation)
+    }
+
+    #[test]
+    fn only_the_publisher_writes_its_topic() {
+        for topic in topics() {
+            for user in App::ALL {
+                assert_eq!(
+                    may(user, topic.name(), "write"),
+                    user == topic,
+                    "{user} on {topic}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn dead_letters_are_their_subscribers_alone() {
+        assert!(
+            may(App::Order, "payment.order.dead", "write") && may(App::Order, "payment.order.dead", "read")
+        );
+        assert!(
+            !rights()
+                .iter()
+                .any(|right| right.name == "payment.order.dead" && right.user != App::Order)
+        );
+    }
+
+    #[test]
+    fn an_app_without_events_may_do_nothing() {
+        assert!(
+            rights()
+                .iter()
+                .all(|right| !matches!(right.user, App::Gateway | App::Config | App::User))
+        );
+    }
+
+    #[test]
+    fn every_right_is_on_something_that_exists() {
+        let names: Vec<String> = all_topics().into_iter().map(|topic| topic.name).collect();
+        for right in rights().iter().filter(|right| right.kind == "topic") {
+            assert!(names.contains(&right.name), "{}", right.name);
+        }
+    }
+}

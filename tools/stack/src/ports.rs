@@ -1,0 +1,226 @@
+//! Which port belongs to whom, and who holds one that should be free.
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+
+use anyhow::bail;
+use contracts::App;
+
+use crate::instance::OFFSET_VARIABLE;
+
+/// Every port of one instance: the defaults plus its offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    pub offset: u16,
+}
+
+/// One port with its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub port: u16,
+    pub owner: String,
+}
+
+const HIGHEST: u16 = 19093;
+
+impl Ports {
+    pub fn with_offset(offset: u16) -> anyhow::Result<Ports> {
+        if offset.checked_add(HIGHEST).is_none() {
+            bail!(
+                "{OFFSET_VARIABLE}={offset} is too large; the highest is {}",
+                u16::MAX - HIGHEST
+            );
+        }
+        Ok(Ports { offset })
+    }
+
+    pub const fn gateway(self) -> u16 {
+        8080 + self.offset
+    }
+
+    pub fn app(self, app: App) -> u16 {
+        8100 + index(app) + self.offset
+    }
+
+    pub fn dapr_http(self, app: App) -> u16 {
+        3500 + index(app) + self.offset
+    }
+
+    pub fn dapr_grpc(self, app: App) -> u16 {
+        3600 + index(app) + self.offset
+    }
+
+    pub fn dapr_internal(self, app: App) -> u16 {
+        3700 + index(app) + self.offset
+    }
+
+    pub fn dapr_metrics(self, app: App) -> u16 {
+        3800 + index(app) + self.offset
+    }
+
+    pub const fn card_sandbox(self) -> u16 {
+        8107 + self.offset
+    }
+
+    pub const fn sentry(self) -> u16 {
+        3850 + self.offset
+    }
+
+    pub const fn sentry_health(self) -> u16 {
+        3851 + self.offset
+    }
+
+    pub const fn postgres(self) -> u16 {
+        15432 + self.offset
+    }
+
+    pub const fn kafka(self) -> u16 {
+        19092 + self.offset
+    }
+
+    pub const fn kafka_controller(self) -> u16 {
+        HIGHEST + self.offset
+    }
+
+    /// Every port with its owner.
+    pub fn claims(self) -> Vec<Claim> {
+        let claim = |port: u16, owner: &str| Claim {
+            port,
+            owner: owner.to_owned(),
+        };
+        let mut claims = vec![
+            claim(self.gateway(), "the gateway's public port"),
+            claim(self.postgres(), "PostgreSQL"),
+            claim(self.kafka(), "Kafka"),
+            claim(self.kafka_controller(), "Kafka's controller"),
+            claim(self.sentry(), "sentry"),
+            claim(self.sentry_health(), "sentry's health"),
+            claim(self.card_sandbox(), "card-sandbox"),
+        ];
+        for app in App::ALL {
+            claims.push(claim(self.app(app), app.name()));
+            claims.push(claim(self.dapr_http(app), &format!("{app}'s sidecar (HTTP)")));
+            claims.push(claim(self.dapr_grpc(app), &format!("{app}'s sidecar (gRPC)")));
+            claims.push(claim(
+                self.dapr_internal(app),
+                &format!("{app}'s sidecar (between sidecars)"),
+            ));
+            claims.push(claim(
+                self.dapr_metrics(app),
+                &format!("{app}'s sidecar (metrics)"),
+            ));
+        }
+        claims
+    }
+
+    /// Fails, naming each port that another program holds, its holder and the setting that moves ours.
+    pub fn check_free(self) -> anyhow::Result<()> {
+        let taken: Vec<String> = self
+            .claims()
+            .into_iter()
+            .filter(|claim| !free(claim.port))
+            .map(|claim| {
+                format!(
+                    "  port {} ({}) is held by {}",
+                    claim.port,
+                    claim.owner,
+                    holder(claim.port)
+                )
+            })
+            .collect();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "ports are in use by other programs:\n{}\nstop them, or move all ports of this instance: \
+             {OFFSET_VARIABLE}={} ./taskw up",
+            taken.join("\n"),
+            if self.offset == 0 { 20_000 } else { 0 }
+        )
+    }
+}
+
+/// Whether nothing listens there on loopback or on all addresses.
+pub fn free(port: u16) -> bool {
+    // std sets SO_REUSEADDR, so only a listener is in the way, not a closed connection.
+    TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// A port that is free right now.
+pub fn any_free() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+fn index(app: App) -> u16 {
+    let position = App::ALL.iter().position(|other| *other == app);
+    u16::try_from(position.expect("invariant: App::ALL holds every app")).expect("invariant: few apps")
+}
+
+/// Names the process that listens on a port, as far as this user may see.
+fn holder(port: u16) -> String {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .flat_map(|table| listening_inodes(&table, port))
+        .collect();
+    let found = crate::process::all()
+        .into_iter()
+        .find(|process| process.holds_socket(&inodes));
+    match found {
+        Some(process) => format!("{} (process {})", process.program(), process.pid),
+        None => "another user's program".to_owned(),
+    }
+}
+
+/// The socket inodes that listen on `port` in a table of the form of /proc/net/tcp.
+fn listening_inodes(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|fields| fields.len() > 9 && fields[3] == LISTEN)
+        .filter(|fields| fields[1].rsplit(':').next() == Some(format!("{port:04X}").as_str()))
+        .map(|fields| fields[9].to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_out_twice_and_none_overflows() {
+        for offset in [0, 10_000, u16::MAX - HIGHEST] {
+            let mut ports: Vec<u16> = Ports::with_offset(offset)
+                .unwrap()
+                .claims()
+                .iter()
+                .map(|claim| claim.port)
+                .collect();
+            let count = ports.len();
+            ports.sort_unstable();
+            ports.dedup();
+            assert_eq!(ports.len(), count);
+        }
+        assert!(Ports::with_offset(u16::MAX - HIGHEST + 1).is_err());
+    }
+
+    #[test]
+    fn a_listener_is_found_in_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:3C48 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0\n\
+            1: 0100007F:3C48 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0\n";
+        assert_eq!(listening_inodes(table, 15432), ["4711"]);
+        assert!(listening_inodes(table, 15433).is_empty());
+    }
+
+    #[test]
+    fn a_port_in_use_names_port_and_setting() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!free(port));
+        assert!(holder(port).contains(&std::process::id().to_string()));
+    }
+}

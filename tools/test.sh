@@ -1,0 +1,107 @@
+#!/bin/sh
+# Runs the tests, says how long each part took, and leaves nothing running.
+# Usage: tools/test.sh [check|unit|system]…   (without names: all of them)
+#
+# check   formatting, lints, dependency rules, rendered files
+# unit    everything that needs no more than PostgreSQL, which is started for it
+# system  the tests that start the whole stack: in system-tests/Cargo.toml they stand with `test = false`
+set -u
+
+cd "$(dirname -- "$0")/.."
+export SQLX_OFFLINE="${SQLX_OFFLINE:-true}"
+
+times=
+failed=
+test_server_is_ours=no
+began=$(date +%s)
+
+system_tests() {
+    awk '
+        /^\[/ { name = "" }
+        /^name *=/ { name = $3; gsub(/"/, "", name) }
+        /^test *= *false/ && name != "" { print name }' system-tests/Cargo.toml
+}
+
+# The test server may be one that a developer has running; then it stays as it is.
+test_server_runs() {
+    process=$(sed -n 1p .local/test-postgres/data/postmaster.pid 2>/dev/null)
+    [ -n "$process" ] && kill -0 "$process" 2>/dev/null
+}
+
+# --- The parts ----------------------------------------------------------------------------------
+
+build() {
+    sh tools/build.sh && cargo test --workspace --tests --no-run
+}
+
+check() {
+    sh tools/check.sh
+}
+
+unit() {
+    test_server_runs || test_server_is_ours=yes
+    address=$(target/debug/stack postgres-for-tests) || return 1
+    DATABASE_URL=$address cargo test --workspace --tests --no-fail-fast
+}
+
+system() {
+    names=$(system_tests)
+    [ -n "$names" ] || {
+        echo "system-tests/Cargo.toml names no test with \`test = false\`" >&2
+        return 1
+    }
+    # One after another: each starts a stack of its own on the same ports.
+    for name in $names; do
+        cargo test --workspace --test "$name" -- --test-threads=1 --nocapture || return 1
+    done
+}
+
+leave_nothing_running() {
+    [ -x target/debug/stack ] || return 0
+    [ "$test_server_is_ours" = no ] || target/debug/stack postgres-for-tests stop >/dev/null 2>&1
+    CARTWRIGHT_HOME=.local/test CARTWRIGHT_PORT_OFFSET=10000 target/debug/stack down >/dev/null 2>&1
+}
+
+# --- Running and timing them --------------------------------------------------------------------
+
+run() {
+    printf '\n── %s\n' "$1"
+    from=$(date +%s)
+    "$1"
+    status=$?
+    line=$(printf '%-8s %5d s  %s' "$1" $(($(date +%s) - from)) "$([ "$status" -eq 0 ] && echo passed || echo FAILED)")
+    times="$times  $line
+"
+    [ "$status" -eq 0 ] || failed="$failed $1"
+    return "$status"
+}
+
+finish() {
+    leave_nothing_running
+    printf '\n%s  %-8s %5d s\n' "$times" total $(($(date +%s) - began))
+    [ -z "$failed" ] || {
+        echo "failed:$failed"
+        exit 1
+    }
+    exit 0
+}
+
+trap 'leave_nothing_running; exit 130' INT TERM HUP
+
+[ $# -gt 0 ] || set -- check unit system
+for part in "$@"; do
+    case $part in
+        check | unit | system) ;;
+        *)
+            echo "there is no part '$part'" >&2
+            sed -n 's/^# Usage: //p' "$0" >&2
+            exit 2
+            ;;
+    esac
+done
+# Without a build there is nothing to test.
+run build || finish
+for part in "$@"; do
+    run "$part"
+done
+finish
