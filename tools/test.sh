@@ -39,7 +39,6 @@ check() {
 }
 
 unit() {
-    test_server_runs || test_server_is_ours=yes
     address=$(target/debug/stack postgres-for-tests) || return 1
     DATABASE_URL=$address cargo test --workspace --tests --no-fail-fast
 }
@@ -64,11 +63,15 @@ leave_nothing_running() {
 
 # --- Running and timing them --------------------------------------------------------------------
 
+# Shows what a part prints and keeps it, so that its tests can be counted.
 run() {
     printf '\n── %s\n' "$1"
     from=$(date +%s)
-    "$1"
-    status=$?
+    {
+        "$1" 2>&1
+        echo $? >target/test.status
+    } | tee -a target/test.log
+    status=$(cat target/test.status)
     line=$(printf '%-8s %5d s  %s' "$1" $(($(date +%s) - from)) "$([ "$status" -eq 0 ] && echo passed || echo FAILED)")
     times="$times  $line
 "
@@ -76,14 +79,25 @@ run() {
     return "$status"
 }
 
+# Every test and every check of this run; a part that failed without a failed test counts as one.
+count() {
+    awk -v parts="$failed" '
+        /^test result: / { passed += $4; failed += $6 }
+        /^✓ / { passed++ }
+        /^✗ / { failed++ }
+        END {
+            if (failed == 0 && parts != "") failed = split(parts, names, " ")
+            printf "%d passed, %d failed\n", passed, failed
+        }' target/test.log
+}
+
 finish() {
     leave_nothing_running
     printf '\n%s  %-8s %5d s\n' "$times" total $(($(date +%s) - began))
-    [ -z "$failed" ] || {
-        echo "failed:$failed"
-        exit 1
-    }
-    exit 0
+    [ -z "$failed" ] || echo "failed:$failed"
+    count
+    [ -z "$failed" ]
+    exit
 }
 
 trap 'leave_nothing_running; exit 130' INT TERM HUP
@@ -99,6 +113,9 @@ for part in "$@"; do
             ;;
     esac
 done
+mkdir -p target
+: >target/test.log
+test_server_runs || test_server_is_ours=yes
 # Without a build there is nothing to test.
 run build || finish
 for part in "$@"; do

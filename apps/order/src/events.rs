@@ -23,27 +23,58 @@ pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
         Event::ProductChanged(product) => on_product_changed(&app, &envelope, product).await,
         Event::StockReserved(said) => on_fact(&app, &envelope, said.order_id, Input::StockReserved).await,
         Event::StockRejected(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::StockRejected(said.refusal.clone())).await
+            on_fact(
+                &app,
+                &envelope,
+                said.order_id,
+                Input::StockRejected(said.refusal.clone()),
+            )
+            .await
         }
         Event::PaymentAuthorised(said) => {
-            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentAuthorised).await
+            on_amount(
+                &app,
+                &envelope,
+                said.order_id,
+                said.amount,
+                Input::PaymentAuthorised,
+            )
+            .await
         }
         Event::PaymentCaptured(said) => {
-            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentCaptured).await
+            on_amount(
+                &app,
+                &envelope,
+                said.order_id,
+                said.amount,
+                Input::PaymentCaptured,
+            )
+            .await
         }
         Event::PaymentDeclined(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::PaymentDeclined(said.refusal.clone())).await
+            on_fact(
+                &app,
+                &envelope,
+                said.order_id,
+                Input::PaymentDeclined(said.refusal.clone()),
+            )
+            .await
         }
         Event::PaymentRefunded(said) => on_fact(&app, &envelope, said.order_id, Input::PaymentRefunded).await,
         Event::ReservationOverdue(said) => on_fact(&app, &envelope, said.order_id, Input::Overdue).await,
         Event::PaymentOverdue(said) => on_fact(&app, &envelope, said.order_id, Input::Overdue).await,
-        Event::OrderPlaced(_) | Event::OrderConfirmed(_) | Event::OrderRejected(_) | Event::OrderExpired(_) => {
-            Err(EventError::Drop("order does not subscribe to itself".into()))
-        }
+        Event::OrderPlaced(_)
+        | Event::OrderConfirmed(_)
+        | Event::OrderRejected(_)
+        | Event::OrderExpired(_) => Err(EventError::Drop("order does not subscribe to itself".into())),
     }
 }
 
-async fn on_product_changed(app: &App, envelope: &Envelope, product: &ProductChanged) -> Result<(), EventError> {
+async fn on_product_changed(
+    app: &App,
+    envelope: &Envelope,
+    product: &ProductChanged,
+) -> Result<(), EventError> {
     let mut tx = app.db.begin().await?;
     if inbox::first_time(&mut tx, envelope).await? {
         products::upsert_product(&mut tx, product, envelope.sequence).await?;
@@ -63,7 +94,10 @@ async fn on_amount(
     let mut tx = app.db.begin().await?;
     let order = lock(&mut tx, order_id).await?;
     if order.saga.total != amount {
-        return Err(EventError::Drop(format!("{amount} was paid, the total is {}", order.saga.total)));
+        return Err(EventError::Drop(format!(
+            "{amount} was paid, the total is {}",
+            order.saga.total
+        )));
     }
     hear(app, tx, envelope, order, input).await
 }
@@ -75,7 +109,9 @@ async fn on_fact(app: &App, envelope: &Envelope, order_id: OrderId, input: Input
 }
 
 async fn lock(tx: &mut PgConnection, order_id: OrderId) -> Result<StoredOrder, EventError> {
-    orders::lock_order(tx, order_id).await?.ok_or_else(|| EventError::Drop(format!("there is no order {order_id}")))
+    orders::lock_order(tx, order_id)
+        .await?
+        .ok_or_else(|| EventError::Drop(format!("there is no order {order_id}")))
 }
 
 async fn hear(

@@ -19,7 +19,13 @@ const BATCH: i64 = 200;
 pub async fn run(app: App, shutdown: CancellationToken) {
     tokio::join!(
         sweep(app.clone(), shutdown.clone()),
-        sidecar::events::redeliver_job(contracts::App::Order, app.db.clone(), app.clone(), events::handle, shutdown.clone()),
+        sidecar::events::redeliver_job(
+            contracts::App::Order,
+            app.db.clone(),
+            app.clone(),
+            events::handle,
+            shutdown.clone()
+        ),
         sidecar::housekeeping::run(app.db.clone(), shutdown.clone()),
         web::idempotency::housekeeping(app.db, shutdown),
     );

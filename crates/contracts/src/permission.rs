@@ -45,7 +45,10 @@ pub enum Role {
 
 impl Permission {
     pub fn from_name(name: &str) -> Option<Permission> {
-        Permission::ALL.iter().copied().find(|permission| permission.name() == name)
+        Permission::ALL
+            .iter()
+            .copied()
+            .find(|permission| permission.name() == name)
     }
 }
 

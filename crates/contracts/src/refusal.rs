@@ -9,15 +9,29 @@ use crate::{Money, ProblemType, ProductId};
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Refusal {
     /// Less is available than the order asks for.
-    InsufficientStock { product_id: ProductId, requested: u32, available: u32 },
-    ProductArchived { product_id: ProductId },
-    UnknownProduct { product_id: ProductId },
+    InsufficientStock {
+        product_id: ProductId,
+        requested: u32,
+        available: u32,
+    },
+    ProductArchived {
+        product_id: ProductId,
+    },
+    UnknownProduct {
+        product_id: ProductId,
+    },
     /// The price is no longer what the order was placed at.
-    PriceChanged { product_id: ProductId, expected: Money, actual: Money },
+    PriceChanged {
+        product_id: ProductId,
+        expected: Money,
+        actual: Money,
+    },
     /// The order reached the service after its `charge_by`.
     TooLate,
     /// The card was declined; `code` is the provider's.
-    PaymentDeclined { code: String },
+    PaymentDeclined {
+        code: String,
+    },
     /// The payment method is unknown or another customer's.
     PaymentMethodUnknown,
     /// The provider wants the customer to confirm the payment, and that was not done in time.
@@ -46,9 +60,14 @@ mod tests {
 
     #[test]
     fn its_json_type_is_the_name_of_its_problem() {
-        let refusal = Refusal::PaymentDeclined { code: "card_declined".into() };
+        let refusal = Refusal::PaymentDeclined {
+            code: "card_declined".into(),
+        };
         let json = serde_json::to_value(&refusal).unwrap();
         assert_eq!(json["type"], refusal.problem_type().name());
-        assert_eq!(serde_json::to_value(Refusal::TooLate).unwrap()["type"], ProblemType::TooLate.name());
+        assert_eq!(
+            serde_json::to_value(Refusal::TooLate).unwrap()["type"],
+            ProblemType::TooLate.name()
+        );
     }
 }

@@ -27,9 +27,15 @@ impl Environment {
     /// # Errors
     /// Names the variable that is missing or cannot be read.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Environment> {
-        let required = |name: &str| lookup(name).filter(|value| !value.is_empty()).with_context(|| missing(name));
+        let required = |name: &str| {
+            lookup(name)
+                .filter(|value| !value.is_empty())
+                .with_context(|| missing(name))
+        };
         let port = |name: &str| -> anyhow::Result<u16> {
-            required(name)?.parse().with_context(|| format!("{name} is not a port"))
+            required(name)?
+                .parse()
+                .with_context(|| format!("{name} is not a port"))
         };
         Ok(Environment {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port("APP_PORT")?)),
@@ -45,5 +51,7 @@ impl Environment {
 
 /// The words for a variable that is not set.
 pub fn missing(name: &str) -> String {
-    format!("{name} is not set; services are started by `dapr run -f compose/dapr.yaml`, that is by ./taskw up")
+    format!(
+        "{name} is not set; services are started by `dapr run -f compose/dapr.yaml`, that is by ./taskw up"
+    )
 }

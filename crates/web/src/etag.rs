@@ -34,10 +34,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let header = parts
-            .headers
-            .get(header::IF_MATCH)
-            .ok_or_else(|| Problem::new(ProblemType::PreconditionRequired).detail("send the ETag that you read"))?;
+        let header = parts.headers.get(header::IF_MATCH).ok_or_else(|| {
+            Problem::new(ProblemType::PreconditionRequired).detail("send the ETag that you read")
+        })?;
         header
             .to_str()
             .ok()

@@ -34,11 +34,27 @@ async fn a_service_can_invoke_what_the_operation_table_grants_and_nothing_else()
             let target = format!("{}/method/{}", row.owner, row.name);
             let (status, body) = invoke(&house, caller, method, &target).await;
             let refused = status == StatusCode::FORBIDDEN && body.contains("ERR_DIRECT_INVOKE");
-            assert_eq!(refused, !row.callers.contains(&caller), "{caller} → {target}: {status} {body}");
+            assert_eq!(
+                refused,
+                !row.callers.contains(&caller),
+                "{caller} → {target}: {status} {body}"
+            );
         }
     }
-    for path in ["events/payment", "//events/payment", "place_order/../events/payment", "dead/payment", "dapr/subscribe"] {
-        let (status, body) = invoke(&house, App::Gateway, Method::POST, &format!("order/method/{path}")).await;
+    for path in [
+        "events/payment",
+        "//events/payment",
+        "place_order/../events/payment",
+        "dead/payment",
+        "dapr/subscribe",
+    ] {
+        let (status, body) = invoke(
+            &house,
+            App::Gateway,
+            Method::POST,
+            &format!("order/method/{path}"),
+        )
+        .await;
         assert!(matches!(status.as_u16(), 403 | 404), "{path}: {status} {body}");
         assert!(!body.contains("SUCCESS"), "{path}: {body}");
     }
@@ -52,7 +68,9 @@ async fn a_sidecar_answers_only_its_own_service() {
     for token in ["", other.as_str()] {
         let answer = house
             .http
-            .get(format!("http://127.0.0.1:{port}/v1.0/invoke/product/method/find_products"))
+            .get(format!(
+                "http://127.0.0.1:{port}/v1.0/invoke/product/method/find_products"
+            ))
             .header("dapr-api-token", token)
             .send()
             .await
@@ -68,8 +86,11 @@ async fn no_service_can_open_anothers_database() {
         where r.rolcanlogin and not r.rolsuper and d.datname = any($1)
           and has_database_privilege(r.rolname, d.datname, 'connect')
           and r.rolname not in (d.datname || '_a', d.datname || '_b', 'configuration_reader')";
-    let databases: Vec<String> =
-        App::ALL.into_iter().filter(|app| app.has_database()).map(|app| app.name().to_owned()).collect();
+    let databases: Vec<String> = App::ALL
+        .into_iter()
+        .filter(|app| app.has_database())
+        .map(|app| app.name().to_owned())
+        .collect();
     let strangers: i64 = sqlx::query_scalar(refused)
         .bind(&databases)
         .fetch_one(&mut house.database(App::Order).await)
@@ -78,7 +99,11 @@ async fn no_service_can_open_anothers_database() {
     assert_eq!(strangers, 0);
     let reader = "select count(*) from information_schema.role_table_grants
         where grantee = 'configuration_reader' and (table_name, privilege_type) <> ('configuration', 'SELECT')";
-    assert_eq!(house.count(App::Config, reader).await, 0, "the sidecars' reader reads one table");
+    assert_eq!(
+        house.count(App::Config, reader).await,
+        0,
+        "the sidecars' reader reads one table"
+    );
 }
 
 #[tokio::test]
@@ -86,7 +111,10 @@ async fn a_client_that_sends_too_much_is_told_when_to_come_back() {
     let house = house();
     let url = format!("{}/v1/products", house.instance.gateway_url());
     let answers = futures_all((0..200).map(|_| house.http.get(&url).send())).await;
-    let limited: Vec<_> = answers.iter().filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS).collect();
+    let limited: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS)
+        .collect();
     assert!(!limited.is_empty(), "200 requests at once were all let through");
     for answer in limited {
         assert_eq!(answer.headers()["retry-after"], "1");
@@ -95,10 +123,18 @@ async fn a_client_that_sends_too_much_is_told_when_to_come_back() {
     // Spoofing does not help, and a second later all is well again.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let spoofed = futures_all((0..200).map(|number| {
-        house.http.get(&url).header("x-forwarded-for", format!("10.0.0.{number}")).send()
+        house
+            .http
+            .get(&url)
+            .header("x-forwarded-for", format!("10.0.0.{number}"))
+            .send()
     }))
     .await;
-    assert!(spoofed.iter().any(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS));
+    assert!(
+        spoofed
+            .iter()
+            .any(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS)
+    );
     assert!(spoofed.iter().any(|answer| answer.status() == StatusCode::OK));
 }
 

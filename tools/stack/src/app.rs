@@ -38,6 +38,7 @@ fn part(instance: &Instance, app: App) -> anyhow::Result<Part> {
             patience: Duration::from_secs(15),
         },
         identity: Identity::Caller,
+        stale: None,
     })
 }
 
@@ -65,5 +66,6 @@ pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
             patience: Duration::from_secs(5),
         },
         identity: Identity::Caller,
+        stale: None,
     })
 }

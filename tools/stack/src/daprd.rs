@@ -96,6 +96,7 @@ fn part(instance: &Instance, app: App, arguments: &[String]) -> anyhow::Result<P
             patience: Duration::from_secs(12),
         },
         identity: Identity::Caller,
+        stale: None,
     })
 }
 

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::part::{Identity, namespace_words, open_log, write_whole};
 use crate::postgres::{self, Settings};
-use crate::{Instance, ports, provision, roles, say, secrets};
+use crate::{Instance, ports, process, provision, roles, say, secrets};
 
 const USUAL_PORT: u16 = 25_499;
 
@@ -53,6 +53,15 @@ pub async fn start(instance: &Instance) -> anyhow::Result<Server> {
         })?;
     roles::provision_roles(&mut connection, |_| Ok(server.password.clone())).await?;
     Ok(server)
+}
+
+/// Stops the server and removes all of it.
+pub fn remove(instance: &Instance) -> anyhow::Result<()> {
+    stop(instance)?;
+    if folder(instance).exists() {
+        std::fs::remove_dir_all(folder(instance))?;
+    }
+    Ok(())
 }
 
 /// Stops the server, if it runs.
@@ -140,6 +149,13 @@ async fn running(instance: &Instance, password: &str) -> Option<Server> {
 }
 
 async fn launch(instance: &Instance, password: String) -> anyhow::Result<Server> {
+    if !process::all()
+        .iter()
+        .any(|process| process.serves(&data(instance)))
+    {
+        // The number in it may be another program's by now.
+        let _ = std::fs::remove_file(data(instance).join("postmaster.pid"));
+    }
     let port = if ports::free(USUAL_PORT) {
         USUAL_PORT
     } else {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::part::Record;
 use crate::process::{self, Process, Signal};
 use crate::progress::{Line, Reader};
-use crate::{Instance, keep, postgres, say};
+use crate::{Instance, dev, keep, postgres, say};
 
 /// Stopping every part in turn takes at most so long.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -48,6 +48,7 @@ pub async fn reset(instance: &Instance, reset: Reset) -> anyhow::Result<()> {
         instance.home.join("runtime"),
     ];
     if reset == Reset::All {
+        dev::remove(instance)?;
         folders.push(instance.tools());
     }
     for folder in folders.iter().filter(|folder| folder.exists()) {

@@ -120,6 +120,7 @@ pub fn part(instance: &Instance) -> Part {
             patience: Duration::from_secs(30),
         },
         identity: Identity::Caller,
+        stale: None,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Part {
     pub log: PathBuf,
     pub stop: Stop,
     pub identity: Identity,
+    /// What a process that was killed leaves behind and the next one would take for a living one's.
+    pub stale: Option<PathBuf>,
 }
 
 /// How a part is asked to end, and how long it may take before it is killed.

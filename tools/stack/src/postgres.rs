@@ -47,6 +47,8 @@ pub fn part(instance: &Instance) -> Part {
             patience: Duration::from_secs(20),
         },
         identity: Identity::NeverRoot,
+        // After a restart of the machine its number may be another program's.
+        stale: Some(data(instance).join("postmaster.pid")),
     }
 }
 

@@ -116,9 +116,13 @@ impl Process {
     }
 
     fn postgres_of(&self, home: &std::path::Path) -> bool {
+        self.serves(&home.join("data").join("postgres"))
+    }
+
+    /// Whether it is a process of the PostgreSQL server whose data folder that is.
+    pub fn serves(&self, data: &std::path::Path) -> bool {
         self.program() == "postgres"
-            && std::fs::read_link(self.folder().join("cwd"))
-                .is_ok_and(|folder| folder == home.join("data").join("postgres"))
+            && std::fs::read_link(self.folder().join("cwd")).is_ok_and(|folder| folder == data)
     }
 
     fn folder(&self) -> PathBuf {

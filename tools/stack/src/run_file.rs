@@ -37,6 +37,7 @@ pub fn part(instance: &Instance) -> anyhow::Result<Part> {
             patience: Duration::from_secs(2),
         },
         identity: Identity::Caller,
+        stale: None,
     })
 }
 

@@ -63,6 +63,7 @@ pub fn part(instance: &Instance) -> Part {
             patience: Duration::from_secs(5),
         },
         identity: Identity::Caller,
+        stale: None,
     }
 }
 

@@ -31,7 +31,11 @@ pub async fn keep_running(instance: &Instance, part: &Part, mut stopping: Stoppi
     };
     let mut pause = FIRST_PAUSE;
     while !stopping.said() {
-        clear_leftovers(instance, part).await;
+        if clear_leftovers(instance, part).await == Cleared::Wholly
+            && let Some(stale) = &part.stale
+        {
+            let _ = std::fs::remove_file(stale);
+        }
         let started = Instant::now();
         let end = match start(instance, part, &mut record) {
             Ok(mut child) => tokio::select! {
@@ -103,16 +107,25 @@ async fn end(part: &Part, child: &mut Child) {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cleared {
+    Wholly,
+    InPart,
+}
+
 /// Ends what an earlier process of this part has left, e.g. PostgreSQL's backends after kill -9 of their parent.
-async fn clear_leftovers(instance: &Instance, part: &Part) {
+async fn clear_leftovers(instance: &Instance, part: &Part) -> Cleared {
     let began = Instant::now();
     loop {
         let left: Vec<_> = process::of_instance(&instance.home)
             .into_iter()
             .filter(|process| process.is_part(&instance.home, &part.name))
             .collect();
-        if left.is_empty() || began.elapsed() > CLEARING {
-            return;
+        if left.is_empty() {
+            return Cleared::Wholly;
+        }
+        if began.elapsed() > CLEARING {
+            return Cleared::InPart;
         }
         for process in left {
             let _ = process::send(&process, Signal::KILL);
@@ -177,6 +190,7 @@ mod tests {
                 patience: Duration::from_secs(5),
             },
             identity: part::Identity::Caller,
+            stale: None,
         };
         let (stopper, stopping) = crate::stop::channel();
         let watched = instance.clone();

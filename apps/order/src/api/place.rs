@@ -79,9 +79,19 @@ pub async fn place_order(
     };
     timeline::insert_entry(&mut tx, placed.order_id, &placed_entry(&order, &event, &key)).await?;
     outbox::enqueue(&mut tx, &event).await?;
-    let stored = orders::find_order(&mut tx, placed.order_id).await?.ok_or_else(Problem::not_found)?;
+    let stored = orders::find_order(&mut tx, placed.order_id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     let view = OrderView::new(&stored, order.lines);
-    idempotency::store(&mut tx, caller.user_id, Operation::PlaceOrder, &key, StatusCode::CREATED, &view).await?;
+    idempotency::store(
+        &mut tx,
+        caller.user_id,
+        Operation::PlaceOrder,
+        &key,
+        StatusCode::CREATED,
+        &view,
+    )
+    .await?;
     tx.commit().await?;
     app.outbox.wake();
     tracing::info!(order.id = %stored.saga.order_id, order.number = stored.saga.number, "order placed");
@@ -96,18 +106,29 @@ async fn answered(
     hash: &[u8],
 ) -> Result<Option<Response>, Problem> {
     let mut db = app.db.acquire().await?;
-    if let Some(answer) = idempotency::find(&mut db, caller.user_id, Operation::PlaceOrder, key, hash).await? {
+    if let Some(answer) = idempotency::find(&mut db, caller.user_id, Operation::PlaceOrder, key, hash).await?
+    {
         return Ok(Some(answer.into_response()));
     }
-    let Some((id, placed_with)) = orders::find_by_idempotency_key(&mut db, caller.user_id, &key.0).await? else {
+    let Some((id, placed_with)) = orders::find_by_idempotency_key(&mut db, caller.user_id, &key.0).await?
+    else {
         return Ok(None);
     };
     if placed_with != hash {
         return Err(idempotency::reused());
     }
-    let order = orders::find_order(&mut db, id).await?.ok_or_else(Problem::not_found)?;
+    let order = orders::find_order(&mut db, id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
     let lines = orders::list_lines(&mut db, &order.saga).await?;
-    Ok(Some((StatusCode::CREATED, ETag(order.version), Json(OrderView::new(&order, lines))).into_response()))
+    Ok(Some(
+        (
+            StatusCode::CREATED,
+            ETag(order.version),
+            Json(OrderView::new(&order, lines)),
+        )
+            .into_response(),
+    ))
 }
 
 /// Takes the order from what is known; asks product before refusing, and for what was never heard of.
@@ -233,20 +254,36 @@ pub(crate) fn trace_id(traceparent: &str) -> Option<String> {
 
 fn check_texts(request: &PlaceOrder) -> Result<(), Problem> {
     let address = &request.delivery_address;
-    let required =
-        [("name", &address.name), ("line1", &address.line1), ("city", &address.city), ("postcode", &address.postcode)];
+    let required = [
+        ("name", &address.name),
+        ("line1", &address.line1),
+        ("city", &address.city),
+        ("postcode", &address.postcode),
+    ];
     for (field, text) in required {
         if text.trim().is_empty() || text.chars().count() > 200 {
-            return Err(invalid(&format!("delivery_address.{field} takes 1 to 200 characters")));
+            return Err(invalid(&format!(
+                "delivery_address.{field} takes 1 to 200 characters"
+            )));
         }
     }
-    if address.line2.as_ref().is_some_and(|text| text.chars().count() > 200) {
+    if address
+        .line2
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > 200)
+    {
         return Err(invalid("delivery_address.line2 takes at most 200 characters"));
     }
     if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(invalid("delivery_address.country is a code of two letters, as in ISO 3166-1"));
+        return Err(invalid(
+            "delivery_address.country is a code of two letters, as in ISO 3166-1",
+        ));
     }
-    if request.reference.as_ref().is_some_and(|text| text.chars().count() > 100) {
+    if request
+        .reference
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > 100)
+    {
         return Err(invalid("reference takes at most 100 characters"));
     }
     Ok(())
@@ -269,7 +306,9 @@ impl From<PlaceOrderError> for Problem {
             PlaceOrderError::NoLines => ProblemType::InvalidField,
             PlaceOrderError::TooManyLines(_) => ProblemType::TooManyLines,
             PlaceOrderError::Quantity(_) => ProblemType::QuantityOutOfRange,
-            PlaceOrderError::Money(contracts::money::MoneyError::OutOfRange(_)) => ProblemType::AmountOutOfRange,
+            PlaceOrderError::Money(contracts::money::MoneyError::OutOfRange(_)) => {
+                ProblemType::AmountOutOfRange
+            }
             PlaceOrderError::Money(contracts::money::MoneyError::CurrencyMismatch(..)) => {
                 ProblemType::CurrencyMismatch
             }

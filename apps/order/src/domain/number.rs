@@ -6,7 +6,9 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Eight characters from the lowest forty bits of `random`.
 pub fn order_number(random: u128) -> String {
     let mut number: String = (0..8)
-        .map(|position| ALPHABET[usize::try_from((random >> (5 * position)) & 31).unwrap_or_default()] as char)
+        .map(|position| {
+            ALPHABET[usize::try_from((random >> (5 * position)) & 31).unwrap_or_default()] as char
+        })
         .collect();
     number.insert(4, '-');
     number

@@ -62,7 +62,11 @@ struct OrderRow {
 }
 
 /// Inserts the order unless its number is taken; says whether it did.
-pub async fn insert_order(tx: &mut PgConnection, order: &Order, request: &Request<'_>) -> Result<bool, sqlx::Error> {
+pub async fn insert_order(
+    tx: &mut PgConnection,
+    order: &Order,
+    request: &Request<'_>,
+) -> Result<bool, sqlx::Error> {
     let placed = &order.placed;
     let terms = &placed.terms;
     let inserted = sqlx::query!(
@@ -224,7 +228,11 @@ pub async fn list_lines(db: &mut PgConnection, order: &Saga) -> Result<Vec<Place
 }
 
 /// Orders without an end whose deadline has passed, the oldest first.
-pub async fn list_overdue(db: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<OrderId>, sqlx::Error> {
+pub async fn list_overdue(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<OrderId>, sqlx::Error> {
     let rows = sqlx::query_scalar!(
         "select id from orders where end_kind is null and deadline <= $1 order by deadline limit $2",
         now,
@@ -296,7 +304,10 @@ impl TryFrom<OrderRow> for StoredOrder {
                 charge_by: row.charge_by,
                 deadline: row.deadline,
                 capture: capture(&row.capture)?,
-                return_window_days: row.return_window_days.try_into().map_err(|_| unreadable("return window"))?,
+                return_window_days: row
+                    .return_window_days
+                    .try_into()
+                    .map_err(|_| unreadable("return window"))?,
                 configuration_version: row
                     .configuration_version
                     .try_into()

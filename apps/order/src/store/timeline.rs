@@ -46,7 +46,10 @@ pub async fn insert_entry(
     Ok(())
 }
 
-pub async fn list_entries(db: &mut PgConnection, order_id: OrderId) -> Result<Vec<TimelineEntry>, sqlx::Error> {
+pub async fn list_entries(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> Result<Vec<TimelineEntry>, sqlx::Error> {
     sqlx::query_as!(
         TimelineEntry,
         "select at, kind, name, who, cause, trace_id, detail from timeline_entry where order_id = $1 order by id",

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use contracts::event::{OrderLine, OrderPlaced, ProductChanged};
 use contracts::permission::Role;
-use contracts::{App as Service, Currency, Envelope, Event, EventId, Money, Operation, OrderId, ProductId, UserId};
+use contracts::{
+    App as Service, Currency, Envelope, Event, EventId, Money, Operation, OrderId, ProductId, UserId,
+};
 use order::app::{App, router};
 use serde_json::{Value, json};
 use sidecar::configuration::Live;
@@ -47,20 +49,39 @@ impl House {
         })
         .unwrap();
         let live = Live::start(&sidecar, Service::Order, CancellationToken::new());
-        let app = App { db, sidecar, outbox: Outbox::new(), live, clock: Clock::fixed(now()) };
+        let app = App {
+            db,
+            sidecar,
+            outbox: Outbox::new(),
+            live,
+            clock: Clock::fixed(now()),
+        };
         let signer = Signer::default();
-        let router =
-            router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.to_owned().into());
+        let router = router(
+            app.clone(),
+            Keys::fixed(signer.jwks()),
+            Readiness::always(),
+            APP_TOKEN.to_owned().into(),
+        );
         let ada = UserId(Uuid::now_v7());
         let client = Client::new(router).bearer(&signer.token(ada, Role::Customer));
-        let house = House { app, client, sidecar: fake, signer, ada };
+        let house = House {
+            app,
+            client,
+            sidecar: fake,
+            signer,
+            ada,
+        };
         house.hear(product_changed(1, pounds(375), false), 1).await;
         house.hear(product_changed(2, pounds(0), false), 1).await;
         house
     }
 
     pub async fn place(&self, key: &str, body: Value) -> Answer {
-        self.client.with("idempotency-key", key).ask(Operation::PlaceOrder, "", Some(body)).await
+        self.client
+            .with("idempotency-key", key)
+            .ask(Operation::PlaceOrder, "", Some(body))
+            .await
     }
 
     /// Places a good order and gives its id.
@@ -71,7 +92,10 @@ impl House {
     }
 
     pub async fn read(&self, id: OrderId) -> Value {
-        let answer = self.client.ask(Operation::ReadOrder, &format!("order_id={id}"), None).await;
+        let answer = self
+            .client
+            .ask(Operation::ReadOrder, &format!("order_id={id}"), None)
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body
     }
@@ -85,12 +109,18 @@ impl House {
 
     /// The types of all events in the outbox, in the order in which they were written for each order.
     pub async fn said(&self) -> Vec<String> {
-        sqlx::query_scalar("select type from outbox order by subject, sequence").fetch_all(&self.app.db).await.unwrap()
+        sqlx::query_scalar("select type from outbox order by subject, sequence")
+            .fetch_all(&self.app.db)
+            .await
+            .unwrap()
     }
 
     pub async fn count(&self, table: &str) -> i64 {
         let statement = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
-        sqlx::query_scalar(statement).fetch_one(&self.app.db).await.unwrap()
+        sqlx::query_scalar(statement)
+            .fetch_one(&self.app.db)
+            .await
+            .unwrap()
     }
 }
 
@@ -144,11 +174,12 @@ pub fn envelope(event: Event, sequence: i64) -> Envelope {
 
 /// What the outbox holds of an order's placing.
 pub async fn placed_event(db: &PgPool, id: OrderId) -> OrderPlaced {
-    let data: Value = sqlx::query_scalar("select data from outbox where subject = $1 and type = 'order.placed.v1'")
-        .bind(id.0)
-        .fetch_one(db)
-        .await
-        .unwrap();
+    let data: Value =
+        sqlx::query_scalar("select data from outbox where subject = $1 and type = 'order.placed.v1'")
+            .bind(id.0)
+            .fetch_one(db)
+            .await
+            .unwrap();
     serde_json::from_value(data).unwrap()
 }
 

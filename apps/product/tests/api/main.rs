@@ -1,6 +1,9 @@
 //! `product` as its sidecar sees it: the real router and real PostgreSQL, a fake sidecar, a fixed clock.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic is how a test says that its own preparation failed"
+)]
 
 mod access;
 mod catalogue;

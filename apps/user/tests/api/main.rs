@@ -1,6 +1,9 @@
 //! `user` as its sidecar sees it: a real router on a real database.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic is how a test says that its own preparation failed"
+)]
 
 mod administrator;
 mod sessions;

@@ -211,6 +211,15 @@ impl Transport {
             Err(error) => return self.unreachable(error),
         };
         match status {
+            // Whoever answered was killed before it had said all: the request may have been carried out, and is
+            // asked again under its key.
+            200..=299 if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() => {
+                self.unavailable.fetch_add(1, Ordering::Relaxed);
+                Attempt::Later {
+                    pause: None,
+                    why: format!("{status} with half an answer"),
+                }
+            }
             200..=299 => Attempt::Answered(body.into()),
             429 => {
                 self.rate_limited.fetch_add(1, Ordering::Relaxed);

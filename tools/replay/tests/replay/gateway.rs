@@ -111,7 +111,10 @@ async fn turn_away(State(gateway): State<Gateway>, request: Request, next: Next)
     }
 }
 
-#[expect(clippy::result_large_err, reason = "an answer is what a refusal is here, and this gateway is a test's")]
+#[expect(
+    clippy::result_large_err,
+    reason = "an answer is what a refusal is here, and this gateway is a test's"
+)]
 impl Kept {
     fn caller(&self, headers: &HeaderMap) -> Result<String, Response> {
         let token = headers
