@@ -20,11 +20,12 @@ step() {
 
 step "formatting" cargo fmt --all --check
 step "lints" cargo clippy --quiet --workspace --all-targets -- --deny warnings
-if cargo deny --version >/dev/null 2>&1; then
-    step "dependencies: bans, licences, sources" cargo deny --log-level error check bans licenses sources
-else
-    echo "- dependencies: cargo-deny is not installed (cargo install --locked cargo-deny)"
-fi
+deny=.local/tools/bin/cargo-deny
+[ -x "$deny" ] || {
+    echo "building cargo-deny, once; this takes some minutes"
+    cargo install --quiet --locked --root .local/tools cargo-deny@0.20.2
+}
+step "dependencies: bans, licences, sources" "$deny" --offline --log-level error check bans licenses sources
 if command -v gofmt >/dev/null 2>&1; then
     # gofmt names the files that it would change, and succeeds all the same.
     step "Go formatting" test -z "$(gofmt -l tools/dapr)"

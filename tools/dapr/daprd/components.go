@@ -13,7 +13,6 @@ import (
 	"github.com/dapr/components-contrib/nameresolution/mdns"
 	"github.com/dapr/components-contrib/nameresolution/sqlite"
 	inmemory "github.com/dapr/components-contrib/pubsub/in-memory"
-	"github.com/dapr/components-contrib/pubsub/kafka"
 	kubernetesSecrets "github.com/dapr/components-contrib/secretstores/kubernetes"
 	"github.com/dapr/components-contrib/secretstores/local/env"
 	"github.com/dapr/components-contrib/secretstores/local/file"
@@ -47,7 +46,7 @@ func components() *registry.Options {
 	conversation.DefaultRegistry.Logger = contrib
 	httpMiddleware.DefaultRegistry.Logger = log
 
-	pubsub.DefaultRegistry.RegisterComponent(kafka.NewKafka, "kafka")
+	pubsub.DefaultRegistry.RegisterComponent(newKafka, "kafka")
 	pubsub.DefaultRegistry.RegisterComponent(inmemory.New, "in-memory")
 
 	configuration.DefaultRegistry.RegisterComponent(postgresql.NewPostgresConfigurationStore, "postgresql")

@@ -66,15 +66,17 @@ impl Filter {
 pub async fn run(instance: &Instance, filter: &Filter, follow: Follow) -> anyhow::Result<()> {
     let mut read = HashMap::new();
     print(news(instance, filter, &mut read)?);
-    while follow == Follow::Yes {
+    if follow == Follow::No {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         print(news(instance, filter, &mut read)?);
     }
-    Ok(())
 }
 
 fn print(mut entries: Vec<Entry>) {
-    entries.sort_by(|one, other| one.at.cmp(&other.at));
+    entries.sort_by_key(|entry| entry.at);
     for entry in entries {
         say::line(format!("{:<20} {}", entry.log, entry.text));
     }

@@ -84,13 +84,16 @@ async fn the_service_can_add_to_its_books_and_change_nothing_in_them(db: PgPool)
     }
 }
 
+/// Sequence, previous hash, hash, key and the provider's reference.
+type ReceiptRow = (i32, Vec<u8>, Vec<u8>, String, Option<String>);
+
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
 async fn receipts_are_a_chain_for_each_order_without_personal_data(db: PgPool) {
     let house = House::new(db).await;
     let order = house.charge("pm_card_visa").await;
     house.hear(rejected(&order)).await;
     house.work_through().await;
-    let chain: Vec<(i32, Vec<u8>, Vec<u8>, String, Option<String>)> = sqlx::query_as(
+    let chain: Vec<ReceiptRow> = sqlx::query_as(
         "select sequence, previous_hash, hash, key, provider_reference from receipt where order_id = $1
          order by sequence",
     )
