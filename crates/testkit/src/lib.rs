@@ -7,10 +7,12 @@
     reason = "a panic is how a test says that its own preparation failed"
 )]
 
+pub mod bus;
 pub mod request;
 pub mod sidecar;
 pub mod token;
 
+pub use bus::Bus;
 pub use request::{Answer, Client};
 pub use sidecar::FakeSidecar;
 pub use token::Signer;

@@ -11,4 +11,5 @@ mod configuration;
 mod house;
 mod recovery;
 mod replay;
+mod unreadable;
 mod walls;
