@@ -1,9 +1,6 @@
 //! The rules of the house that a machine can check. Each test names the rule it holds.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,10 +38,7 @@ fn rust() -> Vec<(String, String)> {
 
 /// Rust that is not a test: neither in a `tests` folder nor in a `*_tests.rs` file.
 fn product() -> Vec<(String, String)> {
-    rust()
-        .into_iter()
-        .filter(|(name, _)| !name.contains("tests"))
-        .collect()
+    rust().into_iter().filter(|(name, _)| !name.contains("tests")).collect()
 }
 
 /// The part of a file before its test module.
@@ -58,16 +52,13 @@ fn complain(rule: &str, found: Vec<String>) {
 
 fn lines_with<'a>(files: &'a [(String, String)], words: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
     files.iter().flat_map(move |(name, text)| {
-        before_tests(text)
-            .lines()
-            .enumerate()
-            .filter_map(move |(number, line)| {
-                let code = line.split("//").next().unwrap_or_default();
-                words
-                    .iter()
-                    .any(|word| code.contains(word))
-                    .then(|| format!("{name}:{}: {}", number + 1, line.trim()))
-            })
+        before_tests(text).lines().enumerate().filter_map(move |(number, line)| {
+            let code = line.split("//").next().unwrap_or_default();
+            words
+                .iter()
+                .any(|word| code.contains(word))
+                .then(|| format!("{name}:{}: {}", number + 1, line.trim()))
+        })
     })
 }
 
@@ -77,10 +68,7 @@ fn a_room_has_at_most_400_lines() {
         .into_iter()
         .filter(|(_, text)| text.lines().count() > 400)
         .map(|(name, text)| format!("{name}: {}", text.lines().count()));
-    complain(
-        "a room that outgrows 400 lines becomes room.rs + room/…",
-        long.collect(),
-    );
+    complain("a room that outgrows 400 lines becomes room.rs + room/…", long.collect());
 }
 
 #[test]
@@ -91,22 +79,13 @@ fn a_function_has_at_most_60_lines() {
         for (start, line) in lines.iter().enumerate() {
             let indent = line.len() - line.trim_start().len();
             let head = line.trim_start();
-            let function = [
-                "fn ",
-                "pub fn ",
-                "async fn ",
-                "pub async fn ",
-                "pub(crate) fn ",
-                "pub(crate) async fn ",
-            ];
+            let function =
+                ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(crate) async fn "];
             if !function.iter().any(|prefix| head.starts_with(prefix)) || head.ends_with(';') {
                 continue;
             }
             let close = format!("{}}}", " ".repeat(indent));
-            let length = lines[start..]
-                .iter()
-                .position(|line| *line == close)
-                .unwrap_or_default();
+            let length = lines[start..].iter().position(|line| *line == close).unwrap_or_default();
             if length > 60 {
                 long.push(format!("{name}:{}: {length} lines", start + 1));
             }
@@ -131,9 +110,7 @@ fn no_mod_rs_and_no_room_that_says_nothing() {
         "dto",
     ];
     let found = rust().into_iter().map(|(name, _)| name).filter(|name| {
-        Path::new(name)
-            .file_stem()
-            .is_some_and(|stem| vague.contains(&stem.to_str().unwrap()))
+        Path::new(name).file_stem().is_some_and(|stem| vague.contains(&stem.to_str().unwrap()))
     });
     complain("a file is named by what it holds", found.collect());
     let words = ["Manager", "Helper", "Util", "Repository", "Dto"].map(|word| format!("{word} {{"));
@@ -146,20 +123,13 @@ fn no_mod_rs_and_no_room_that_says_nothing() {
 
 #[test]
 fn every_file_says_what_lives_here() {
-    let silent = rust()
-        .into_iter()
-        .filter(|(_, text)| !text.starts_with("//!"))
-        .map(|(name, _)| name);
+    let silent = rust().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(name, _)| name);
     complain("a Rust file starts with //!", silent.collect());
 }
 
 #[test]
 fn apps_never_depend_on_apps_and_contracts_on_nothing_of_ours() {
-    let apps: Vec<&str> = App::ALL
-        .iter()
-        .map(|app| app.name())
-        .chain(["card-sandbox"])
-        .collect();
+    let apps: Vec<&str> = App::ALL.iter().map(|app| app.name()).chain(["card-sandbox"]).collect();
     let mut found = Vec::new();
     for (name, text) in files(&["apps", "crates"], "Cargo.toml") {
         let dependencies = text.split("[dev-dependencies]").next().unwrap_or_default();
@@ -182,13 +152,10 @@ fn apps_never_depend_on_apps_and_contracts_on_nothing_of_ours() {
 
 #[test]
 fn only_the_root_manifest_has_versions() {
-    let versioned = files(&["apps", "crates", "tools", "system-tests"], "Cargo.toml")
-        .into_iter()
-        .flat_map(|(name, text)| {
-            let dependencies = text
-                .split_once("[dependencies]")
-                .map(|(_, rest)| rest.to_owned())
-                .unwrap_or_default();
+    let versioned = files(&["apps", "crates", "tools", "system-tests"], "Cargo.toml").into_iter().flat_map(
+        |(name, text)| {
+            let dependencies =
+                text.split_once("[dependencies]").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
             dependencies
                 .lines()
                 .filter(|line| {
@@ -200,19 +167,14 @@ fn only_the_root_manifest_has_versions() {
                 })
                 .map(|line| format!("{name}: {line}"))
                 .collect::<Vec<_>>()
-        });
-    complain(
-        "a dependency's version stands in the root manifest",
-        versioned.collect(),
+        },
     );
+    complain("a dependency's version stands in the root manifest", versioned.collect());
 }
 
 #[test]
 fn decisions_are_pure() {
-    let domain: Vec<_> = product()
-        .into_iter()
-        .filter(|(name, _)| name.contains("/domain"))
-        .collect();
+    let domain: Vec<_> = product().into_iter().filter(|(name, _)| name.contains("/domain")).collect();
     let words = [
         "async ",
         "Utc::now",
@@ -238,22 +200,10 @@ fn only_store_rooms_hold_sql() {
         .into_iter()
         .filter(|(name, _)| name.starts_with("apps/") && !name.contains("/store"))
         .collect();
-    let words = [
-        "query!(",
-        "query_as!(",
-        "query_scalar!(",
-        "sqlx::query(",
-        "sqlx::query_as(",
-    ];
+    let words = ["query!(", "query_as!(", "query_scalar!(", "sqlx::query(", "sqlx::query_as("];
     complain("SQL stands in store", lines_with(&elsewhere, &words).collect());
-    let store: Vec<_> = product()
-        .into_iter()
-        .filter(|(name, _)| name.contains("/store"))
-        .collect();
-    complain(
-        "store takes a connection and never a pool",
-        lines_with(&store, &["PgPool"]).collect(),
-    );
+    let store: Vec<_> = product().into_iter().filter(|(name, _)| name.contains("/store")).collect();
+    complain("store takes a connection and never a pool", lines_with(&store, &["PgPool"]).collect());
 }
 
 #[test]
@@ -264,10 +214,7 @@ fn only_config_rooms_read_the_environment() {
             (name.starts_with("apps/") || name.starts_with("crates/")) && !name.ends_with("/config.rs")
         })
         .collect();
-    complain(
-        "the environment is read in config",
-        lines_with(&elsewhere, &["env::var"]).collect(),
-    );
+    complain("the environment is read in config", lines_with(&elsewhere, &["env::var"]).collect());
 }
 
 #[test]
@@ -295,19 +242,13 @@ fn no_floats_where_money_is() {
 fn lints_are_expected_with_a_reason_and_tests_are_never_switched_off() {
     let switched_off = ["#[allow", "#![allow", "#[ignore", "#[should_panic"];
     let this = "system-tests/tests/tidy.rs";
-    let found = rust()
-        .into_iter()
-        .filter(|(name, _)| name != this)
-        .flat_map(|(name, text)| {
-            text.lines()
-                .filter(|line| switched_off.iter().any(|word| line.trim().starts_with(word)))
-                .map(|line| format!("{name}: {}", line.trim()))
-                .collect::<Vec<_>>()
-        });
-    complain(
-        "#[expect(lint, reason = …)], and no test is switched off",
-        found.collect(),
-    );
+    let found = rust().into_iter().filter(|(name, _)| name != this).flat_map(|(name, text)| {
+        text.lines()
+            .filter(|line| switched_off.iter().any(|word| line.trim().starts_with(word)))
+            .map(|line| format!("{name}: {}", line.trim()))
+            .collect::<Vec<_>>()
+    });
+    complain("#[expect(lint, reason = …)], and no test is switched off", found.collect());
 }
 
 #[test]
@@ -324,9 +265,7 @@ fn one_name_for_each_service_everywhere() {
         };
         expect(manifest.contains(&format!("name = \"{app}\"")), "the package");
         expect(
-            run_file
-                .lines()
-                .any(|line| line.trim().trim_start_matches("- ") == format!("appID: {app}")),
+            run_file.lines().any(|line| line.trim().trim_start_matches("- ") == format!("appID: {app}")),
             "the app-id",
         );
         expect(
@@ -347,60 +286,38 @@ fn what_all_databases_share_is_the_same_everywhere() {
                 .unwrap()
         })
         .collect();
-    assert_eq!(
-        texts.len(),
-        1,
-        "the messaging migration differs between databases"
-    );
+    assert_eq!(texts.len(), 1, "the messaging migration differs between databases");
 }
 
 #[test]
 fn every_constraint_has_a_name() {
-    let nameless = files(&["migrations"], ".sql")
-        .into_iter()
-        .flat_map(|(name, text)| {
-            text.lines()
-                .enumerate()
-                .filter(|(_, line)| {
-                    let code = line.split("--").next().unwrap_or_default();
-                    let rule = ["primary key", "unique (", "references ", " check ("]
-                        .iter()
-                        .any(|word| code.contains(word));
-                    rule && !code.contains("constraint ") && !code.trim_start().starts_with("and ")
-                })
-                .map(|(number, line)| format!("{name}:{}: {}", number + 1, line.trim()))
-                .collect::<Vec<_>>()
-        });
-    complain(
-        "a constraint is named, so that it can be mapped to meaning",
-        nameless.collect(),
-    );
+    let nameless = files(&["migrations"], ".sql").into_iter().flat_map(|(name, text)| {
+        text.lines()
+            .enumerate()
+            .filter(|(_, line)| {
+                let code = line.split("--").next().unwrap_or_default();
+                let rule = ["primary key", "unique (", "references ", " check ("]
+                    .iter()
+                    .any(|word| code.contains(word));
+                rule && !code.contains("constraint ") && !code.trim_start().starts_with("and ")
+            })
+            .map(|(number, line)| format!("{name}:{}: {}", number + 1, line.trim()))
+            .collect::<Vec<_>>()
+    });
+    complain("a constraint is named, so that it can be mapped to meaning", nameless.collect());
 }
 
 #[test]
 fn no_path_of_one_machine() {
     let found = files(
-        &[
-            "apps",
-            "crates",
-            "tools",
-            "system-tests",
-            "components",
-            "dapr-config",
-            "compose",
-            "docs",
-        ],
+        &["apps", "crates", "tools", "system-tests", "components", "dapr-config", "compose", "docs"],
         "",
     )
     .into_iter()
     .filter(|(name, _)| name != "system-tests/tests/tidy.rs" && !name.ends_with(".csv"))
     .flat_map(|(name, text)| {
         text.lines()
-            .filter(|line| {
-                ["/root/", "/home/", "/work/"]
-                    .iter()
-                    .any(|path| line.contains(path))
-            })
+            .filter(|line| ["/root/", "/home/", "/work/"].iter().any(|path| line.contains(path)))
             .map(|line| format!("{name}: {}", line.trim()))
             .collect::<Vec<_>>()
     });

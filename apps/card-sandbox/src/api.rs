@@ -33,37 +33,16 @@ pub fn router(app: App) -> Router {
             "/v1/payment_intents",
             post(payment_intents::create_payment_intent).get(payment_intents::list_payment_intents),
         )
-        .route(
-            "/v1/payment_intents/{id}",
-            get(payment_intents::get_payment_intent),
-        )
-        .route(
-            "/v1/payment_intents/{id}/confirm",
-            post(payment_intents::confirm_payment_intent),
-        )
-        .route(
-            "/v1/payment_intents/{id}/capture",
-            post(payment_intents::capture_payment_intent),
-        )
-        .route(
-            "/v1/payment_intents/{id}/cancel",
-            post(payment_intents::cancel_payment_intent),
-        )
-        .route(
-            "/v1/refunds",
-            post(refunds::create_refund).get(refunds::list_refunds),
-        )
+        .route("/v1/payment_intents/{id}", get(payment_intents::get_payment_intent))
+        .route("/v1/payment_intents/{id}/confirm", post(payment_intents::confirm_payment_intent))
+        .route("/v1/payment_intents/{id}/capture", post(payment_intents::capture_payment_intent))
+        .route("/v1/payment_intents/{id}/cancel", post(payment_intents::cancel_payment_intent))
+        .route("/v1/refunds", post(refunds::create_refund).get(refunds::list_refunds))
         .route("/v1/refunds/{id}", get(refunds::get_refund))
         .route("/_sandbox/log", get(sandbox::get_log))
         .route("/_sandbox/summary", get(sandbox::get_summary))
-        .route(
-            "/_sandbox/payment_intents/{id}/resolve",
-            post(sandbox::resolve_payment_intent),
-        )
-        .route(
-            "/_sandbox/idempotency_keys/prune",
-            post(sandbox::prune_idempotency_keys),
-        )
+        .route("/_sandbox/payment_intents/{id}/resolve", post(sandbox::resolve_payment_intent))
+        .route("/_sandbox/idempotency_keys/prune", post(sandbox::prune_idempotency_keys))
         .route("/healthz", get(get_health))
         .fallback(refuse_unknown_url)
         .method_not_allowed_fallback(refuse_unknown_url)

@@ -71,11 +71,7 @@ impl App {
 /// Identifiers that sort by the time they were made.
 pub fn fresh_ids() -> FreshIds {
     let id = |prefix: &str| format!("{prefix}_{}", uuid::Uuid::now_v7().simple());
-    FreshIds {
-        payment_intent: id("pi"),
-        charge: id("ch"),
-        refund: id("re"),
-    }
+    FreshIds { payment_intent: id("pi"), charge: id("ch"), refund: id("re") }
 }
 
 pub async fn run(config: Config) -> anyhow::Result<()> {

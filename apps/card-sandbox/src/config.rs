@@ -31,14 +31,10 @@ impl Config {
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Config> {
         let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         let required = |name: &str| {
-            variable(name)
-                .filter(|value| !value.is_empty())
-                .with_context(|| format!("{name} is not set"))
+            variable(name).filter(|value| !value.is_empty()).with_context(|| format!("{name} is not set"))
         };
         Ok(Config {
-            listen: or("SANDBOX_LISTEN", "127.0.0.1:8107")
-                .parse()
-                .context("SANDBOX_LISTEN")?,
+            listen: or("SANDBOX_LISTEN", "127.0.0.1:8107").parse().context("SANDBOX_LISTEN")?,
             log: required("SANDBOX_LOG")?.into(),
             api_key: ApiKey::of(&required("SANDBOX_API_KEY")?),
             late_after: Duration::from_millis(

@@ -49,27 +49,15 @@ impl Log {
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || write_batches(file, &queue, &progress))?;
-        Ok(Log {
-            path: path.to_owned(),
-            lines: Some(lines),
-            durable,
-            writer: Some(writer),
-        })
+        Ok(Log { path: path.to_owned(), lines: Some(lines), durable, writer: Some(writer) })
     }
 
     /// Queues a record; [`Durability::reached`] tells when it is safe. Callers queue in order of sequence.
     pub fn append(&self, record: &Record) -> Result<(), LogFailed> {
         let mut text = serde_json::to_vec(record).map_err(|_| LogFailed)?;
         text.push(b'\n');
-        let line = Line {
-            sequence: record.sequence,
-            text,
-        };
-        self.lines
-            .as_ref()
-            .ok_or(LogFailed)?
-            .send(line)
-            .map_err(|_| LogFailed)
+        let line = Line { sequence: record.sequence, text };
+        self.lines.as_ref().ok_or(LogFailed)?.send(line).map_err(|_| LogFailed)
     }
 
     pub fn durability(&self) -> Durability {
@@ -96,11 +84,7 @@ impl Drop for Log {
 impl Durability {
     /// Returns once the record of this sequence, and so every earlier one, is on the disk.
     pub async fn reached(mut self, sequence: u64) -> Result<(), LogFailed> {
-        self.0
-            .wait_for(|durable| *durable >= sequence)
-            .await
-            .map(drop)
-            .map_err(|_| LogFailed)
+        self.0.wait_for(|durable| *durable >= sequence).await.map(drop).map_err(|_| LogFailed)
     }
 
     /// Returns when the log can no longer be written.
@@ -112,19 +96,13 @@ impl Durability {
 /// The text of all whole lines that are in the log now.
 pub fn read_lines(path: &Path) -> std::io::Result<String> {
     let mut bytes = std::fs::read(path)?;
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     bytes.truncate(whole);
     String::from_utf8(bytes).map_err(std::io::Error::other)
 }
 
 fn open_alone(path: &Path) -> anyhow::Result<File> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
     let file = OpenOptions::new()
         .read(true)
@@ -133,8 +111,7 @@ fn open_alone(path: &Path) -> anyhow::Result<File> {
         .truncate(false)
         .open(path)
         .with_context(|| format!("log {}", path.display()))?;
-    file.try_lock()
-        .with_context(|| format!("log {} is in use by another process", path.display()))?;
+    file.try_lock().with_context(|| format!("log {} is in use by another process", path.display()))?;
     // The name of a new file is durable only when its folder is.
     File::open(folder)?.sync_all()?;
     Ok(file)
@@ -170,10 +147,7 @@ fn read_records(
 /// that nobody can know what is on the disk, so nothing more is written and `progress` is closed.
 fn write_batches(mut file: File, queue: &mpsc::Receiver<Line>, progress: &watch::Sender<u64>) {
     while let Ok(first) = queue.recv() {
-        let Line {
-            mut sequence,
-            text: mut batch,
-        } = first;
+        let Line { mut sequence, text: mut batch } = first;
         while batch.len() < BATCH_BYTES
             && let Ok(next) = queue.try_recv()
         {

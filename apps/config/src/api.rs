@@ -88,20 +88,8 @@ impl From<Setting> for ConfigurationView {
 async fn list_configuration(State(app): State<App>) -> Result<Json<List<ConfigurationView>>, Problem> {
     let mut db = app.db.acquire().await?;
     let mut changes = store::list_changes(&mut db).await?;
-    let items = KEYS
-        .iter()
-        .map(|key| {
-            Setting {
-                key,
-                last: changes.remove(key.name),
-            }
-            .into()
-        })
-        .collect();
-    Ok(Json(List {
-        items,
-        next_cursor: None,
-    }))
+    let items = KEYS.iter().map(|key| Setting { key, last: changes.remove(key.name) }.into()).collect();
+    Ok(Json(List { items, next_cursor: None }))
 }
 
 async fn read_configuration(
@@ -110,10 +98,7 @@ async fn read_configuration(
 ) -> Result<(ETag, Json<ConfigurationView>), Problem> {
     let key = find_key(&path.key)?;
     let mut db = app.db.acquire().await?;
-    Ok(answer(Setting {
-        key,
-        last: store::find_change(&mut db, key.name).await?,
-    }))
+    Ok(answer(Setting { key, last: store::find_change(&mut db, key.name).await? }))
 }
 
 async fn set_configuration(
@@ -126,10 +111,7 @@ async fn set_configuration(
     let key = find_key(&path.key)?;
     let mut tx = app.db.begin().await?;
     let version = store::lock_version(&mut tx).await?;
-    let setting = Setting {
-        key,
-        last: store::find_change(&mut tx, key.name).await?,
-    };
+    let setting = Setting { key, last: store::find_change(&mut tx, key.name).await? };
     if_match.check(setting.version())?;
     let change = Change {
         version: version + 1,
@@ -147,10 +129,7 @@ async fn set_configuration(
         configuration.version = change.version,
         "configuration changed"
     );
-    Ok(answer(Setting {
-        key,
-        last: Some(change),
-    }))
+    Ok(answer(Setting { key, last: Some(change) }))
 }
 
 fn find_key(name: &str) -> Result<&'static Key, Problem> {

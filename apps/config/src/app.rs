@@ -44,11 +44,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Config, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Config, shutdown.clone());
-    let app = App {
-        db: db.clone(),
-        live,
-        clock: Clock::System,
-    };
+    let app = App { db: db.clone(), live, clock: Clock::System };
 
     let readiness = Readiness::of_database(db, shutdown.clone());
     let router = router(app, keys(sidecar), readiness, environment.app_token);

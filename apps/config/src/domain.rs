@@ -97,10 +97,7 @@ mod tests {
 
     #[test]
     fn a_value_is_refused_by_the_bound_it_breaks() {
-        let setting = Setting {
-            key: &ORDER_DEADLINE,
-            last: None,
-        };
+        let setting = Setting { key: &ORDER_DEADLINE, last: None };
         assert_eq!(setting.parse("604800", 16), Ok(604_800));
         let refusal = |text: &str| setting.parse(text, 16).unwrap_err().to_string();
         assert_eq!(refusal("604801"), "604801 is not between 5 and 604800");

@@ -24,10 +24,7 @@ impl TryFrom<ChangeRow> for Change {
     fn try_from(row: ChangeRow) -> Result<Change, sqlx::Error> {
         Ok(Change {
             version: row.version,
-            value: row
-                .value
-                .parse()
-                .map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            value: row.value.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             changed_at: row.changed_at,
             changed_by: UserId(row.changed_by),
             reason: Reason::try_from(row.reason).map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
@@ -68,20 +65,12 @@ pub async fn find_change(db: &mut PgConnection, key: &str) -> Result<Option<Chan
 
 /// The last version given. Whoever changes a key holds this row until the commit.
 pub async fn lock_version(tx: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!("select version from configuration_head for update")
-        .fetch_one(tx)
-        .await
+    sqlx::query_scalar!("select version from configuration_head for update").fetch_one(tx).await
 }
 
 pub async fn update_version(tx: &mut PgConnection, version: i64) -> Result<(), sqlx::Error> {
-    let updated = sqlx::query!("update configuration_head set version = $1", version)
-        .execute(tx)
-        .await?;
-    if updated.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(sqlx::Error::RowNotFound)
-    }
+    let updated = sqlx::query!("update configuration_head set version = $1", version).execute(tx).await?;
+    if updated.rows_affected() == 1 { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
 /// Puts the value where the sidecars read it.

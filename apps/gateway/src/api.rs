@@ -41,10 +41,7 @@ fn operations(app: App) -> Router {
     for row in OPERATIONS.iter().filter(|row| row.path.is_some()) {
         operations = operations.route(&format!("/{}", row.name), any(forward::forward));
     }
-    operations
-        .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(from_fn(request::observe))
-        .with_state(app)
+    operations.layer(CatchPanicLayer::custom(|_| panicked())).layer(from_fn(request::observe)).with_state(app)
 }
 
 fn panicked() -> Response {

@@ -29,15 +29,12 @@ impl Settings {
     /// Names the variable that is missing or cannot be read.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Settings> {
         let public = match lookup("GATEWAY_LISTEN").filter(|value| !value.is_empty()) {
-            Some(address) => address
-                .parse()
-                .context("GATEWAY_LISTEN is not an address such as 127.0.0.1:8080")?,
+            Some(address) => {
+                address.parse().context("GATEWAY_LISTEN is not an address such as 127.0.0.1:8080")?
+            }
             None => PUBLIC,
         };
-        Ok(Settings {
-            environment: Environment::read(lookup)?,
-            public,
-        })
+        Ok(Settings { environment: Environment::read(lookup)?, public })
     }
 }
 
@@ -59,9 +56,6 @@ mod tests {
         assert_eq!(settings("").unwrap().public.to_string(), "127.0.0.1:8080");
         assert_eq!(settings("[::]:80").unwrap().public.to_string(), "[::]:80");
         let error = settings("8080").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "GATEWAY_LISTEN is not an address such as 127.0.0.1:8080"
-        );
+        assert_eq!(error.to_string(), "GATEWAY_LISTEN is not an address such as 127.0.0.1:8080");
     }
 }

@@ -30,18 +30,12 @@ pub async fn run(app: App, shutdown: CancellationToken) {
 
 /// Asks every service for its part of the document; those that are away keep the part they gave before.
 pub async fn gather(app: &App) {
-    let asked = Service::ALL
-        .into_iter()
-        .filter_map(|service| Some((service, describing(service)?)));
+    let asked = Service::ALL.into_iter().filter_map(|service| Some((service, describing(service)?)));
     futures::future::join_all(asked.map(|(service, operation)| gather_part(app, service, operation))).await;
 }
 
 async fn gather_part(app: &App, service: Service, operation: Operation) {
-    let part = match app
-        .sidecar
-        .invoke_with(operation, own_requests(), None::<&()>)
-        .await
-    {
+    let part = match app.sidecar.invoke_with(operation, own_requests(), None::<&()>).await {
         Ok(part) => part,
         Err(error) => {
             tracing::debug!(service = service.name(), error = %error, "a service has not described itself");
@@ -49,9 +43,6 @@ async fn gather_part(app: &App, service: Service, operation: Operation) {
         }
     };
     if let Err(error) = app.documents.put(service, part) {
-        tracing::error!(
-            error = format!("{error:#}"),
-            "the services' documents cannot be put together"
-        );
+        tracing::error!(error = format!("{error:#}"), "the services' documents cannot be put together");
     }
 }

@@ -45,11 +45,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Notification, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Notification, shutdown.clone());
-    let app = App {
-        db: db.clone(),
-        live,
-        clock: Clock::System,
-    };
+    let app = App { db: db.clone(), live, clock: Clock::System };
 
     let tasks = TaskTracker::new();
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
@@ -68,12 +64,7 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
         api::mount(Api::new(Service::Notification, keys)).finish(Operation::DescribeNotification);
     Router::new()
         .merge(operations.with_state(app.clone()))
-        .merge(sidecar::events::router(
-            Service::Notification,
-            app.db.clone(),
-            app,
-            events::handle,
-        ))
+        .merge(sidecar::events::router(Service::Notification, app.db.clone(), app, events::handle))
         .fallback(web::api::not_found)
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))

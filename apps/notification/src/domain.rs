@@ -198,29 +198,17 @@ mod tests {
         let product_id = ProductId(Uuid::nil());
         let price = |amount| Money::new(amount, Currency::Gbp).unwrap();
         let refusals = [
-            Refusal::InsufficientStock {
-                product_id,
-                requested: 3,
-                available: 1,
-            },
+            Refusal::InsufficientStock { product_id, requested: 3, available: 1 },
             Refusal::ProductArchived { product_id },
             Refusal::UnknownProduct { product_id },
-            Refusal::PriceChanged {
-                product_id,
-                expected: price(100),
-                actual: price(120),
-            },
+            Refusal::PriceChanged { product_id, expected: price(100), actual: price(120) },
             Refusal::TooLate,
-            Refusal::PaymentDeclined {
-                code: "card_declined".into(),
-            },
+            Refusal::PaymentDeclined { code: "card_declined".into() },
             Refusal::PaymentMethodUnknown,
             Refusal::AuthenticationRequired,
         ];
-        let bodies: Vec<_> = refusals
-            .map(|refusal| rejected(&rejection(refusal), Language::En).body)
-            .into_iter()
-            .collect();
+        let bodies: Vec<_> =
+            refusals.map(|refusal| rejected(&rejection(refusal), Language::En).body).into_iter().collect();
         insta::assert_snapshot!(bodies.join("\n"), @r#"
         We are sorry: we could not take your order CW-7F3K, and you pay nothing for it.
         One of the products is short: you asked for 3, and 1 can be delivered.

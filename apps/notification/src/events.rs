@@ -30,9 +30,9 @@ pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
         | Event::PaymentCaptured(_)
         | Event::PaymentDeclined(_)
         | Event::PaymentRefunded(_)
-        | Event::PaymentOverdue(_) => Err(EventError::Drop(
-            "notification has nothing to tell about this event".into(),
-        )),
+        | Event::PaymentOverdue(_) => {
+            Err(EventError::Drop("notification has nothing to tell about this event".into()))
+        }
     }
 }
 

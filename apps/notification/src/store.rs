@@ -27,11 +27,7 @@ impl TryFrom<MessageRow> for Message {
             id: MessageId(row.id),
             customer_id: UserId(row.customer_id),
             order_id: OrderId(row.order_id),
-            letter: Letter {
-                kind,
-                subject: row.subject,
-                body: row.body,
-            },
+            letter: Letter { kind, subject: row.subject, body: row.body },
             created_at: row.created_at,
         })
     }

@@ -23,42 +23,16 @@ pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
         Event::ProductChanged(product) => on_product_changed(&app, &envelope, product).await,
         Event::StockReserved(said) => on_fact(&app, &envelope, said.order_id, Input::StockReserved).await,
         Event::StockRejected(said) => {
-            on_fact(
-                &app,
-                &envelope,
-                said.order_id,
-                Input::StockRejected(said.refusal.clone()),
-            )
-            .await
+            on_fact(&app, &envelope, said.order_id, Input::StockRejected(said.refusal.clone())).await
         }
         Event::PaymentAuthorised(said) => {
-            on_amount(
-                &app,
-                &envelope,
-                said.order_id,
-                said.amount,
-                Input::PaymentAuthorised,
-            )
-            .await
+            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentAuthorised).await
         }
         Event::PaymentCaptured(said) => {
-            on_amount(
-                &app,
-                &envelope,
-                said.order_id,
-                said.amount,
-                Input::PaymentCaptured,
-            )
-            .await
+            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentCaptured).await
         }
         Event::PaymentDeclined(said) => {
-            on_fact(
-                &app,
-                &envelope,
-                said.order_id,
-                Input::PaymentDeclined(said.refusal.clone()),
-            )
-            .await
+            on_fact(&app, &envelope, said.order_id, Input::PaymentDeclined(said.refusal.clone())).await
         }
         Event::PaymentRefunded(said) => on_fact(&app, &envelope, said.order_id, Input::PaymentRefunded).await,
         Event::ReservationOverdue(said) => on_fact(&app, &envelope, said.order_id, Input::Overdue).await,
@@ -94,10 +68,7 @@ async fn on_amount(
     let mut tx = app.db.begin().await?;
     let order = lock(&mut tx, order_id).await?;
     if order.saga.total != amount {
-        return Err(EventError::Drop(format!(
-            "{amount} was paid, the total is {}",
-            order.saga.total
-        )));
+        return Err(EventError::Drop(format!("{amount} was paid, the total is {}", order.saga.total)));
     }
     hear(app, tx, envelope, order, input).await
 }

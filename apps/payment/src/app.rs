@@ -104,12 +104,7 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
     let operations = api::mount(Api::new(Service::Payment, keys)).finish(Operation::DescribePayment);
     Router::new()
         .merge(operations.with_state(app.clone()))
-        .merge(sidecar::events::router(
-            Service::Payment,
-            app.db.clone(),
-            app,
-            events::handle,
-        ))
+        .merge(sidecar::events::router(Service::Payment, app.db.clone(), app, events::handle))
         .fallback(web::api::not_found)
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))

@@ -17,16 +17,10 @@ impl Settings {
     /// Names the variable that is missing or cannot be read.
     pub fn from_environment() -> anyhow::Result<Settings> {
         let read = |name: &str| std::env::var(name).ok();
-        let provider_url = read("PROVIDER_URL")
-            .filter(|url| !url.is_empty())
-            .with_context(|| missing("PROVIDER_URL"))?;
-        let known = ["http://", "https://"]
-            .iter()
-            .any(|scheme| provider_url.starts_with(scheme));
+        let provider_url =
+            read("PROVIDER_URL").filter(|url| !url.is_empty()).with_context(|| missing("PROVIDER_URL"))?;
+        let known = ["http://", "https://"].iter().any(|scheme| provider_url.starts_with(scheme));
         anyhow::ensure!(known, "PROVIDER_URL is no http or https address");
-        Ok(Settings {
-            environment: Environment::read(read)?,
-            provider_url,
-        })
+        Ok(Settings { environment: Environment::read(read)?, provider_url })
     }
 }

@@ -79,10 +79,7 @@ async fn hear(
     if inbox::first_time(&mut tx, envelope).await? {
         let now = app.clock.now();
         let stored = lock_or_insert(&mut tx, order_id, now).await?;
-        let cause = Trail {
-            causation_id: Some(envelope.id.to_string()),
-            traceparent: traceparent(),
-        };
+        let cause = Trail { causation_id: Some(envelope.id.to_string()), traceparent: traceparent() };
         let (payment, events, effects) = stored.payment.react(input, now);
         keep(&mut tx, &payment, &cause, events, effects, now).await?;
     }

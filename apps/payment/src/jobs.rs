@@ -127,11 +127,7 @@ pub async fn claim(app: &App) -> Result<Option<Option<Claimed>>, sqlx::Error> {
     let call = events::keep(&mut tx, &payment, &stored.cause, events, effects, now).await?;
     tx.commit().await?;
     app.outbox.wake();
-    Ok(Some(call.map(|call| Claimed {
-        order_id: payment.order_id,
-        payment_id: payment.id,
-        call,
-    })))
+    Ok(Some(call.map(|call| Claimed { order_id: payment.order_id, payment_id: payment.id, call })))
 }
 
 /// Makes the call.
@@ -142,7 +138,7 @@ pub async fn ask(app: &App, claimed: &Claimed) -> anyhow::Result<Answer> {
     let started = std::time::Instant::now();
     let answer = make(app, claimed).await?;
     metrics::histogram!("provider_call_duration_seconds", "act" => claimed.call.act.name())
-        .record(started.elapsed().as_secs_f64());
+        .record(started.elapsed());
     match &answer {
         Answer::Unknown(doubt) => tracing::warn!(
             order.id = %claimed.order_id,
@@ -165,16 +161,10 @@ async fn make(app: &App, claimed: &Claimed) -> anyhow::Result<Answer> {
     let (provider, timeout) = (&app.provider, app.provider_timeout());
     let key = claimed.call.key.as_deref().unwrap_or_default();
     Ok(match &claimed.call.act {
-        Act::Create {
-            amount,
-            capture,
-            method,
-        } => {
+        Act::Create { amount, capture, method } => {
             let token = methods::find_token(&mut *app.db.acquire().await?, *method).await?;
             let Some(token) = token else {
-                return Ok(Answer::Refused {
-                    code: "payment_method_gone".to_owned(),
-                });
+                return Ok(Answer::Refused { code: "payment_method_gone".to_owned() });
             };
             let new = NewIntent {
                 order_id: claimed.order_id,
@@ -185,30 +175,18 @@ async fn make(app: &App, claimed: &Claimed) -> anyhow::Result<Answer> {
             };
             answer(provider.create_intent(new, key, timeout).await, Answer::Intent)
         }
-        Act::Confirm { intent } => answer(
-            provider.confirm_intent(intent, key, timeout).await,
-            Answer::Intent,
-        ),
+        Act::Confirm { intent } => {
+            answer(provider.confirm_intent(intent, key, timeout).await, Answer::Intent)
+        }
         Act::Cancel { intent } => answer(provider.cancel_intent(intent, key, timeout).await, Answer::Intent),
         Act::Read { intent } => answer(provider.read_intent(intent, timeout).await, Answer::Intent),
-        Act::Refund {
-            intent,
-            amount,
-            cause,
-        } => {
-            let new = NewRefund {
-                intent,
-                amount: *amount,
-                cause: *cause,
-            };
-            answer(provider.create_refund(new, key, timeout).await, |refund| {
-                Answer::Refund(Some(refund))
-            })
+        Act::Refund { intent, amount, cause } => {
+            let new = NewRefund { intent, amount: *amount, cause: *cause };
+            answer(provider.create_refund(new, key, timeout).await, |refund| Answer::Refund(Some(refund)))
         }
-        Act::FindRefund { intent, cause } => answer(
-            provider.find_refund(intent, *cause, timeout).await,
-            Answer::Refund,
-        ),
+        Act::FindRefund { intent, cause } => {
+            answer(provider.find_refund(intent, *cause, timeout).await, Answer::Refund)
+        }
     })
 }
 
@@ -230,10 +208,7 @@ pub async fn apply(app: &App, claimed: &Claimed, answer: Answer) -> anyhow::Resu
     let mut tx = app.db.begin().await?;
     let stored = payments::lock_payment(&mut tx, claimed.order_id).await?;
     let stored = stored.ok_or_else(|| anyhow::anyhow!("the payment of {} is gone", claimed.order_id))?;
-    let input = Input::Answered {
-        ticket: claimed.call.ticket,
-        answer,
-    };
+    let input = Input::Answered { ticket: claimed.call.ticket, answer };
     let (payment, events, effects) = stored.payment.react(input, now);
     events::keep(&mut tx, &payment, &stored.cause, events, effects, now).await?;
     tx.commit().await?;

@@ -96,17 +96,12 @@ impl Provider {
             )]))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Provider {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            api_key,
-        })
+        Ok(Provider { http, base: base.trim_end_matches('/').to_owned(), api_key })
     }
 
     /// Makes an intent without confirming it; no money moves.
     pub async fn create_intent(&self, new: NewIntent<'_>, key: &str, timeout: Duration) -> Outcome<Intent> {
-        self.intent(&Request::create_intent(new), Some(key), timeout)
-            .await
+        self.intent(&Request::create_intent(new), Some(key), timeout).await
     }
 
     pub async fn read_intent(&self, intent: &IntentId, timeout: Duration) -> Outcome<Intent> {
@@ -114,8 +109,7 @@ impl Provider {
     }
 
     pub async fn confirm_intent(&self, intent: &IntentId, key: &str, timeout: Duration) -> Outcome<Intent> {
-        self.intent(&Request::confirm_intent(intent), Some(key), timeout)
-            .await
+        self.intent(&Request::confirm_intent(intent), Some(key), timeout).await
     }
 
     /// Takes what is held, or the given part of it; the rest lapses.
@@ -126,31 +120,20 @@ impl Provider {
         key: &str,
         timeout: Duration,
     ) -> Outcome<Intent> {
-        self.intent(&Request::capture_intent(intent, amount), Some(key), timeout)
-            .await
+        self.intent(&Request::capture_intent(intent, amount), Some(key), timeout).await
     }
 
     pub async fn cancel_intent(&self, intent: &IntentId, key: &str, timeout: Duration) -> Outcome<Intent> {
-        self.intent(&Request::cancel_intent(intent), Some(key), timeout)
-            .await
+        self.intent(&Request::cancel_intent(intent), Some(key), timeout).await
     }
 
     /// The page of all intents that begins after the given one.
     pub async fn list_intents(&self, after: Option<&IntentId>, timeout: Duration) -> Outcome<IntentPage> {
         let request = Request::list_intents(after, PAGE);
-        self.send(&request, None, timeout)
-            .await
-            .read(|page: wire::Page<wire::Intent>| {
-                let intents = page
-                    .data
-                    .into_iter()
-                    .map(wire::Intent::read)
-                    .collect::<Option<Vec<_>>>()?;
-                Some(IntentPage {
-                    intents,
-                    more: page.has_more,
-                })
-            })
+        self.send(&request, None, timeout).await.read(|page: wire::Page<wire::Intent>| {
+            let intents = page.data.into_iter().map(wire::Intent::read).collect::<Option<Vec<_>>>()?;
+            Some(IntentPage { intents, more: page.has_more })
+        })
     }
 
     pub async fn create_refund(
@@ -160,9 +143,7 @@ impl Provider {
         timeout: Duration,
     ) -> Outcome<RefundSeen> {
         let request = Request::create_refund(new);
-        self.send(&request, Some(key), timeout)
-            .await
-            .read(|refund: wire::Refund| Some(refund.read()))
+        self.send(&request, Some(key), timeout).await.read(|refund: wire::Refund| Some(refund.read()))
     }
 
     /// The refund of this intent for this cause, if it was ever made.
@@ -213,10 +194,7 @@ impl Provider {
             Ok(response) => response,
             Err(error) => return silence(error),
         };
-        let (status, stored) = (
-            response.status(),
-            response.headers().contains_key("idempotent-replayed"),
-        );
+        let (status, stored) = (response.status(), response.headers().contains_key("idempotent-replayed"));
         let body = match response.bytes().await {
             Ok(body) => body,
             Err(error) => return silence(error),

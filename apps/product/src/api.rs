@@ -44,9 +44,7 @@ fn mount_catalogue(api: Api<App>) -> Api<App> {
     .operation(Operation::ArchiveProduct, catalogue::archive_product, |about| {
         about.answer::<ProductView>(200).conditional()
     })
-    .operation(Operation::ReadProduct, catalogue::read_product, |about| {
-        about.answer::<ProductView>(200)
-    })
+    .operation(Operation::ReadProduct, catalogue::read_product, |about| about.answer::<ProductView>(200))
     .operation(Operation::ListProducts, catalogue::list_products, |about| {
         about.query::<CatalogueQuery>().answer::<List<ProductView>>(200)
     })
@@ -61,15 +59,11 @@ fn mount_catalogue(api: Api<App>) -> Api<App> {
 
 fn mount_stock(api: Api<App>) -> Api<App> {
     api.operation(Operation::RecordMovement, stock::record_movement, |about| {
-        about
-            .body::<RecordMovement>()
-            .answer::<MovementView>(201)
-            .idempotent()
-            .problems(&[
-                ProblemType::InsufficientStock,
-                ProblemType::QuantityOutOfRange,
-                ProblemType::Conflict,
-            ])
+        about.body::<RecordMovement>().answer::<MovementView>(201).idempotent().problems(&[
+            ProblemType::InsufficientStock,
+            ProblemType::QuantityOutOfRange,
+            ProblemType::Conflict,
+        ])
     })
     .operation(Operation::ListMovements, stock::list_movements, |about| {
         about.query::<Page>().answer::<List<MovementView>>(200)

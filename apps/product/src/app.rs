@@ -48,13 +48,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Product, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Product, shutdown.clone());
-    let app = App {
-        db: db.clone(),
-        sidecar,
-        outbox: Outbox::new(),
-        live,
-        clock: Clock::System,
-    };
+    let app = App { db: db.clone(), sidecar, outbox: Outbox::new(), live, clock: Clock::System };
 
     let tasks = TaskTracker::new();
     tasks.spawn(outbox::relay(
@@ -79,12 +73,7 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
     let operations = api::mount(Api::new(Service::Product, keys)).finish(Operation::DescribeProduct);
     Router::new()
         .merge(operations.with_state(app.clone()))
-        .merge(sidecar::events::router(
-            Service::Product,
-            app.db.clone(),
-            app,
-            events::handle,
-        ))
+        .merge(sidecar::events::router(Service::Product, app.db.clone(), app, events::handle))
         .fallback(web::api::not_found)
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))

@@ -12,8 +12,6 @@ impl Settings {
     /// # Errors
     /// Names the variable that is missing or cannot be read.
     pub fn from_environment() -> anyhow::Result<Settings> {
-        Ok(Settings {
-            environment: Environment::read(|name| std::env::var(name).ok())?,
-        })
+        Ok(Settings { environment: Environment::read(|name| std::env::var(name).ok())? })
     }
 }

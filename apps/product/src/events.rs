@@ -43,10 +43,9 @@ fn read(event: &Event) -> Result<(OrderId, Input), EventError> {
         | Event::PaymentCaptured(_)
         | Event::PaymentDeclined(_)
         | Event::PaymentRefunded(_)
-        | Event::PaymentOverdue(_) => Err(EventError::Drop(format!(
-            "product does not subscribe to {}",
-            event.event_type().name()
-        ))),
+        | Event::PaymentOverdue(_) => {
+            Err(EventError::Drop(format!("product does not subscribe to {}", event.event_type().name())))
+        }
     }
 }
 
@@ -108,9 +107,9 @@ async fn perform(
                 Err(refusal) => Ok(Some(Input::Refused { refusal, deadline })),
                 Ok(held) => match stock::claim(tx, order_id, &held, now).await? {
                     Claimed::All => Ok(Some(Input::Claimed { held, deadline })),
-                    Claimed::Nothing => Err(EventError::Retry(anyhow::anyhow!(
-                        "the stock changed while it was assessed"
-                    ))),
+                    Claimed::Nothing => {
+                        Err(EventError::Retry(anyhow::anyhow!("the stock changed while it was assessed")))
+                    }
                 },
             }
         }

@@ -14,8 +14,6 @@ fn exactly(expected: usize, rows_affected: u64, what: &str) -> Result<(), sqlx::
     if u64::try_from(expected) == Ok(rows_affected) {
         Ok(())
     } else {
-        Err(sqlx::Error::Protocol(format!(
-            "{rows_affected} rows of {what} changed instead of {expected}"
-        )))
+        Err(sqlx::Error::Protocol(format!("{rows_affected} rows of {what} changed instead of {expected}")))
     }
 }

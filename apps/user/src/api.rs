@@ -15,9 +15,7 @@ pub fn mount(api: Api<App>) -> Api<App> {
             .answer::<users::UserView>(201)
             .problems(&[ProblemType::EmailTaken])
     })
-    .operation(Operation::ReadMe, users::read_me, |operation| {
-        operation.answer::<users::MeView>(200)
-    })
+    .operation(Operation::ReadMe, users::read_me, |operation| operation.answer::<users::MeView>(200))
     .operation(Operation::LogIn, sessions::log_in, |operation| {
         operation
             .body::<sessions::LogIn>()

@@ -58,10 +58,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         db: db.clone(),
         live: Live::start(&sidecar, Service::User, shutdown.clone()),
         clock: Clock::System,
-        signing: Arc::new(secrets::signing_key(
-            signing.get("private_key")?,
-            signing.get("kid")?,
-        )?),
+        signing: Arc::new(secrets::signing_key(signing.get("private_key")?, signing.get("kid")?)?),
         hashing: Hashing::default(),
     };
     let administrator = sidecar.secret("administrator").await?;

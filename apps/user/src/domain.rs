@@ -70,11 +70,7 @@ impl TryFrom<String> for Email {
         let (local, host) = email.split_once('@').ok_or(FormError::Email)?;
         let local_fits = (1..=64).contains(&local.len()) && local.bytes().all(|byte| byte.is_ascii_graphic());
         let host_fits = host.contains('.') && host.split('.').all(host_label);
-        if email.len() <= 254 && local_fits && host_fits {
-            Ok(Email(email))
-        } else {
-            Err(FormError::Email)
-        }
+        if email.len() <= 254 && local_fits && host_fits { Ok(Email(email)) } else { Err(FormError::Email) }
     }
 }
 
@@ -82,9 +78,7 @@ fn host_label(label: &str) -> bool {
     let edges_fit = !label.starts_with('-') && !label.ends_with('-');
     (1..=63).contains(&label.len())
         && edges_fit
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 impl TryFrom<String> for Name {

@@ -74,15 +74,11 @@ pub async fn insert_role(
 }
 
 pub async fn find_account(db: &mut PgConnection, id: UserId) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as!(
-        AccountRow,
-        "select id, email, name, created_at from account where id = $1",
-        id.0
-    )
-    .fetch_optional(db)
-    .await?
-    .map(Account::try_from)
-    .transpose()
+    sqlx::query_as!(AccountRow, "select id, email, name, created_at from account where id = $1", id.0)
+        .fetch_optional(db)
+        .await?
+        .map(Account::try_from)
+        .transpose()
 }
 
 pub async fn find_credentials(
@@ -116,33 +112,25 @@ pub async fn update_password_hash(
 }
 
 pub async fn list_roles(db: &mut PgConnection, user_id: UserId) -> Result<Vec<Role>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select role from user_role where user_id = $1 order by role",
-        user_id.0
-    )
-    .fetch_all(db)
-    .await?
-    .into_iter()
-    .map(|name| Role::from_name(&name).ok_or_else(|| sqlx::Error::Decode(format!("role {name}").into())))
-    .collect()
+    sqlx::query_scalar!("select role from user_role where user_id = $1 order by role", user_id.0)
+        .fetch_all(db)
+        .await?
+        .into_iter()
+        .map(|name| Role::from_name(&name).ok_or_else(|| sqlx::Error::Decode(format!("role {name}").into())))
+        .collect()
 }
 
 /// Nobody else gives out a role until the transaction ends.
 pub async fn lock_roles(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("lock table user_role in share row exclusive mode")
-        .execute(tx)
-        .await?;
+    sqlx::query!("lock table user_role in share row exclusive mode").execute(tx).await?;
     Ok(())
 }
 
 /// Whether anybody has the role.
 pub async fn find_holder(db: &mut PgConnection, role: Role) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select from user_role where role = $1) as "held!""#,
-        role.name()
-    )
-    .fetch_one(db)
-    .await
+    sqlx::query_scalar!(r#"select exists (select from user_role where role = $1) as "held!""#, role.name())
+        .fetch_one(db)
+        .await
 }
 
 pub async fn find_failures(db: &mut PgConnection, subject: &str) -> Result<Option<Failures>, sqlx::Error> {
@@ -194,8 +182,6 @@ pub async fn delete_old_failures(
     db: &mut PgConnection,
     window_start: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from login_failure where since <= $1", window_start)
-        .execute(db)
-        .await?;
+    sqlx::query!("delete from login_failure where since <= $1", window_start).execute(db).await?;
     Ok(())
 }

@@ -17,15 +17,8 @@ pub enum App {
 
 impl App {
     /// In the order in which ports are given out.
-    pub const ALL: [App; 7] = [
-        App::Gateway,
-        App::Config,
-        App::User,
-        App::Product,
-        App::Order,
-        App::Payment,
-        App::Notification,
-    ];
+    pub const ALL: [App; 7] =
+        [App::Gateway, App::Config, App::User, App::Product, App::Order, App::Payment, App::Notification];
 
     pub const fn name(self) -> &'static str {
         match self {

@@ -28,17 +28,12 @@ pub enum ValueError {
 impl Key {
     /// Reads a value and checks its bounds.
     pub fn parse(&self, text: &str) -> Result<u64, ValueError> {
-        let value = text
-            .parse::<u64>()
-            .map_err(|_| ValueError::NotANumber(text.chars().take(64).collect()))?;
+        let value =
+            text.parse::<u64>().map_err(|_| ValueError::NotANumber(text.chars().take(64).collect()))?;
         if (self.least..=self.most).contains(&value) {
             Ok(value)
         } else {
-            Err(ValueError::OutOfBounds {
-                value,
-                least: self.least,
-                most: self.most,
-            })
+            Err(ValueError::OutOfBounds { value, least: self.least, most: self.most })
         }
     }
 }
@@ -91,17 +86,10 @@ mod tests {
     #[test]
     fn every_default_is_within_its_bounds_and_every_name_can_be_stored() {
         for key in KEYS {
-            assert_eq!(
-                key.parse(&key.default.to_string()),
-                Ok(key.default),
-                "{}",
-                key.name
-            );
+            assert_eq!(key.parse(&key.default.to_string()), Ok(key.default), "{}", key.name);
             assert!(key.name.starts_with(key.reader.name()), "{}", key.name);
             assert!(
-                key.name
-                    .bytes()
-                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_')),
+                key.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_')),
                 "{}",
                 key.name
             );
@@ -117,13 +105,7 @@ mod tests {
 
     #[test]
     fn a_refused_value_says_which_bound() {
-        assert_eq!(
-            ORDER_DEADLINE.parse("4").unwrap_err().to_string(),
-            "4 is not between 5 and 604800"
-        );
-        assert_eq!(
-            ORDER_DEADLINE.parse("-1").unwrap_err().to_string(),
-            "\"-1\" is not a whole number"
-        );
+        assert_eq!(ORDER_DEADLINE.parse("4").unwrap_err().to_string(), "4 is not between 5 and 604800");
+        assert_eq!(ORDER_DEADLINE.parse("-1").unwrap_err().to_string(), "\"-1\" is not a whole number");
     }
 }

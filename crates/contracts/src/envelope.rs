@@ -36,11 +36,7 @@ pub enum EnvelopeError {
     #[error("unknown source {0:?}")]
     UnknownSource(String),
     #[error("{event_type} is published by {publisher}, not by {source_app}")]
-    WrongSource {
-        event_type: &'static str,
-        publisher: App,
-        source_app: App,
-    },
+    WrongSource { event_type: &'static str, publisher: App, source_app: App },
     #[error("{0} has unreadable data")]
     UnreadableData(&'static str, #[source] serde_json::Error),
 }

@@ -104,26 +104,19 @@ impl EventType {
     }
 
     pub fn from_name(name: &str) -> Option<EventType> {
-        EVENTS
-            .iter()
-            .find(|row| row.name == name)
-            .map(|row| row.event_type)
+        EVENTS.iter().find(|row| row.name == name).map(|row| row.event_type)
     }
 }
 
 /// The topics that exist: one for each service that publishes.
 pub fn topics() -> impl Iterator<Item = App> {
-    App::ALL
-        .into_iter()
-        .filter(|app| EVENTS.iter().any(|row| row.publisher == *app))
+    App::ALL.into_iter().filter(|app| EVENTS.iter().any(|row| row.publisher == *app))
 }
 
 /// The topics that a service subscribes to.
 pub fn subscriptions(subscriber: App) -> impl Iterator<Item = App> {
     topics().filter(move |topic| {
-        EVENTS
-            .iter()
-            .any(|row| row.publisher == *topic && row.subscribers.contains(&subscriber))
+        EVENTS.iter().any(|row| row.publisher == *topic && row.subscribers.contains(&subscriber))
     })
 }
 

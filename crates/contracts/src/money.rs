@@ -16,13 +16,8 @@ pub enum Currency {
 }
 
 impl Currency {
-    pub const ALL: [Currency; 5] = [
-        Currency::Chf,
-        Currency::Eur,
-        Currency::Gbp,
-        Currency::Jpy,
-        Currency::Usd,
-    ];
+    pub const ALL: [Currency; 5] =
+        [Currency::Chf, Currency::Eur, Currency::Gbp, Currency::Jpy, Currency::Usd];
 
     /// The ISO 4217 letters, e.g. `GBP`.
     pub const fn code(self) -> &'static str {
@@ -133,12 +128,7 @@ impl std::fmt::Display for Money {
         match self.currency.exponent() {
             0 => write!(formatter, "{} {whole}", self.currency.code()),
             digits => {
-                write!(
-                    formatter,
-                    "{} {whole}.{part:0width$}",
-                    self.currency.code(),
-                    width = digits as usize
-                )
+                write!(formatter, "{} {whole}.{part:0width$}", self.currency.code(), width = digits as usize)
             }
         }
     }
@@ -161,10 +151,7 @@ mod tests {
         let most = Money::new(Money::MAX_AMOUNT, Currency::Gbp).unwrap();
         let penny = Money::new(1, Currency::Gbp).unwrap();
         assert_eq!(most.plus(penny), Err(MoneyError::OutOfRange(100_000_000)));
-        assert_eq!(
-            most.times(u32::MAX),
-            Err(MoneyError::OutOfRange(99_999_999 * 4_294_967_295))
-        );
+        assert_eq!(most.times(u32::MAX), Err(MoneyError::OutOfRange(99_999_999 * 4_294_967_295)));
         assert_eq!(
             penny.plus(Money::zero(Currency::Eur)),
             Err(MoneyError::CurrencyMismatch(Currency::Eur, Currency::Gbp))

@@ -201,13 +201,7 @@ mod tests {
         let mut routes = HashSet::new();
         for row in OPERATIONS {
             assert!(names.insert(row.name), "{} twice", row.name);
-            assert!(
-                row.name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
-                "{}",
-                row.name
-            );
+            assert!(row.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", row.name);
             if let Some(path) = row.path {
                 assert!(routes.insert((row.method, path)), "{path} twice");
                 assert!(path.starts_with("/v1/"), "{path}");
@@ -219,23 +213,14 @@ mod tests {
     fn only_an_operation_without_a_public_path_is_internal() {
         for row in OPERATIONS {
             assert_eq!(row.path.is_none(), row.access == Internal, "{}", row.name);
-            assert_eq!(
-                row.path.is_some(),
-                row.callers.contains(&App::Gateway) && row.access != Internal
-            );
+            assert_eq!(row.path.is_some(), row.callers.contains(&App::Gateway) && row.access != Internal);
             assert!(!row.callers.contains(&row.owner), "{} invokes itself", row.name);
         }
     }
 
     #[test]
     fn a_row_knows_its_path_parameters() {
-        assert_eq!(
-            Operation::ReadTimeline
-                .row()
-                .path_parameters()
-                .collect::<Vec<_>>(),
-            ["order_id"]
-        );
+        assert_eq!(Operation::ReadTimeline.row().path_parameters().collect::<Vec<_>>(), ["order_id"]);
         assert_eq!(Operation::ListOrders.row().path_parameters().count(), 0);
     }
 }

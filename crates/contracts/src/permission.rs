@@ -45,10 +45,7 @@ pub enum Role {
 
 impl Permission {
     pub fn from_name(name: &str) -> Option<Permission> {
-        Permission::ALL
-            .iter()
-            .copied()
-            .find(|permission| permission.name() == name)
+        Permission::ALL.iter().copied().find(|permission| permission.name() == name)
     }
 }
 

@@ -73,9 +73,6 @@ problems! {
 
 impl ProblemType {
     pub fn from_name(name: &str) -> Option<ProblemType> {
-        ProblemType::ALL
-            .iter()
-            .copied()
-            .find(|problem| problem.name() == name)
+        ProblemType::ALL.iter().copied().find(|problem| problem.name() == name)
     }
 }

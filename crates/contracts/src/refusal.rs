@@ -60,14 +60,9 @@ mod tests {
 
     #[test]
     fn its_json_type_is_the_name_of_its_problem() {
-        let refusal = Refusal::PaymentDeclined {
-            code: "card_declined".into(),
-        };
+        let refusal = Refusal::PaymentDeclined { code: "card_declined".into() };
         let json = serde_json::to_value(&refusal).unwrap();
         assert_eq!(json["type"], refusal.problem_type().name());
-        assert_eq!(
-            serde_json::to_value(Refusal::TooLate).unwrap()["type"],
-            ProblemType::TooLate.name()
-        );
+        assert_eq!(serde_json::to_value(Refusal::TooLate).unwrap()["type"], ProblemType::TooLate.name());
     }
 }

@@ -1,9 +1,6 @@
 //! One golden JSON for each event: a change of the wire shows here first.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 use chrono::{DateTime, Utc};
 use contracts::event::{
@@ -33,11 +30,7 @@ fn example(event_type: EventType) -> Event {
     let (order_id, payment_id) = (OrderId(id(1)), PaymentId(id(2)));
     let (product_id, customer_id) = (ProductId(id(3)), UserId(id(4)));
     let number = "7K3M-9QXT".to_owned();
-    let refusal = Refusal::PriceChanged {
-        product_id,
-        expected: pounds(375),
-        actual: pounds(395),
-    };
+    let refusal = Refusal::PriceChanged { product_id, expected: pounds(375), actual: pounds(395) };
     match event_type {
         EventType::ProductChanged => ProductChanged {
             product_id,
@@ -71,52 +64,22 @@ fn example(event_type: EventType) -> Event {
             },
         }
         .into(),
-        EventType::OrderConfirmed => OrderConfirmed {
-            order_id,
-            number,
-            customer_id,
-            total: pounds(9000),
+        EventType::OrderConfirmed => {
+            OrderConfirmed { order_id, number, customer_id, total: pounds(9000) }.into()
         }
-        .into(),
-        EventType::OrderRejected => OrderRejected {
-            order_id,
-            number,
-            customer_id,
-            refusal,
+        EventType::OrderRejected => OrderRejected { order_id, number, customer_id, refusal }.into(),
+        EventType::OrderExpired => OrderExpired { order_id, number, customer_id }.into(),
+        EventType::PaymentAuthorised => {
+            PaymentAuthorised { order_id, payment_id, amount: pounds(9000) }.into()
         }
-        .into(),
-        EventType::OrderExpired => OrderExpired {
-            order_id,
-            number,
-            customer_id,
-        }
-        .into(),
-        EventType::PaymentAuthorised => PaymentAuthorised {
-            order_id,
-            payment_id,
-            amount: pounds(9000),
-        }
-        .into(),
-        EventType::PaymentCaptured => PaymentCaptured {
-            order_id,
-            payment_id,
-            amount: pounds(9000),
-        }
-        .into(),
+        EventType::PaymentCaptured => PaymentCaptured { order_id, payment_id, amount: pounds(9000) }.into(),
         EventType::PaymentDeclined => PaymentDeclined {
             order_id,
             payment_id,
-            refusal: Refusal::PaymentDeclined {
-                code: "insufficient_funds".into(),
-            },
+            refusal: Refusal::PaymentDeclined { code: "insufficient_funds".into() },
         }
         .into(),
-        EventType::PaymentRefunded => PaymentRefunded {
-            order_id,
-            payment_id,
-            amount: pounds(9000),
-        }
-        .into(),
+        EventType::PaymentRefunded => PaymentRefunded { order_id, payment_id, amount: pounds(9000) }.into(),
         EventType::PaymentOverdue => PaymentOverdue { order_id }.into(),
     }
 }
@@ -141,10 +104,7 @@ fn each_event_has_its_golden_json_and_reads_back() {
         let envelope = envelope(example(row.event_type));
         let json = envelope.to_json();
         insta::assert_json_snapshot!(row.name, json);
-        assert_eq!(
-            Envelope::from_slice(json.to_string().as_bytes()).unwrap(),
-            envelope
-        );
+        assert_eq!(Envelope::from_slice(json.to_string().as_bytes()).unwrap(), envelope);
     }
 }
 
@@ -166,21 +126,10 @@ fn what_is_not_an_event_of_ours_is_refused_by_name() {
     let with = |field: &str, value: &str| {
         let mut json = good.clone();
         json[field] = value.into();
-        Envelope::from_slice(json.to_string().as_bytes())
-            .unwrap_err()
-            .to_string()
+        Envelope::from_slice(json.to_string().as_bytes()).unwrap_err().to_string()
     };
-    assert_eq!(
-        with("type", "stock.reserved.v9"),
-        "unknown event type \"stock.reserved.v9\""
-    );
+    assert_eq!(with("type", "stock.reserved.v9"), "unknown event type \"stock.reserved.v9\"");
     assert_eq!(with("source", "mallory"), "unknown source \"mallory\"");
-    assert_eq!(
-        with("source", "order"),
-        "stock.reserved.v1 is published by product, not by order"
-    );
-    assert_eq!(
-        Envelope::from_slice(b"{").unwrap_err().to_string(),
-        "not a JSON CloudEvent"
-    );
+    assert_eq!(with("source", "order"), "stock.reserved.v1 is published by product, not by order");
+    assert_eq!(Envelope::from_slice(b"{").unwrap_err().to_string(), "not a JSON CloudEvent");
 }

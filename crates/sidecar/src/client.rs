@@ -117,11 +117,7 @@ impl Sidecar {
             bytes += entry.event.len();
             entries.push(entry);
         }
-        if entries.is_empty() {
-            Ok(())
-        } else {
-            self.publish(topic, entries).await
-        }
+        if entries.is_empty() { Ok(()) } else { self.publish(topic, entries).await }
     }
 
     async fn publish(&self, topic: App, entries: Vec<BulkPublishRequestEntry>) -> Result<(), SidecarError> {

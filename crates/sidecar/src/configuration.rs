@@ -43,39 +43,22 @@ impl Live {
     pub fn start(sidecar: &Sidecar, app: App, shutdown: CancellationToken) -> Live {
         let entries = KEYS.iter().filter(|key| key.reader == app).map(|key| {
             let value = AtomicU64::new(key.default);
-            (
-                key.name,
-                Entry {
-                    key,
-                    value,
-                    version: AtomicU64::new(0),
-                    refused: AtomicU64::new(0),
-                },
-            )
+            (key.name, Entry { key, value, version: AtomicU64::new(0), refused: AtomicU64::new(0) })
         });
         let (read, reads) = watch::channel(0);
-        let live = Live {
-            entries: Arc::new(entries.collect()),
-            reads,
-        };
+        let live = Live { entries: Arc::new(entries.collect()), reads };
         tokio::spawn(follow(sidecar.clone(), live.clone(), read, shutdown));
         live
     }
 
     /// The key's value; the default of a key that this service does not read.
     pub fn get(&self, key: &Key) -> u64 {
-        self.entries
-            .get(key.name)
-            .map_or(key.default, |entry| entry.value.load(Ordering::Acquire))
+        self.entries.get(key.name).map_or(key.default, |entry| entry.value.load(Ordering::Acquire))
     }
 
     /// The highest version applied; 0 while everything is at its default.
     pub fn version(&self) -> u64 {
-        self.entries
-            .values()
-            .map(|entry| entry.version.load(Ordering::Acquire))
-            .max()
-            .unwrap_or(0)
+        self.entries.values().map(|entry| entry.version.load(Ordering::Acquire)).max().unwrap_or(0)
     }
 
     /// Waits until the store was asked once, whether or not it answered.
@@ -110,12 +93,7 @@ impl Entry {
             Ok(value) => {
                 self.value.store(value, Ordering::Release);
                 self.version.store(version, Ordering::Release);
-                tracing::info!(
-                    configuration.key = self.key.name,
-                    value,
-                    version,
-                    "configuration applied"
-                );
+                tracing::info!(configuration.key = self.key.name, value, version, "configuration applied");
                 true
             }
             Err(error) => {
@@ -202,13 +180,7 @@ async fn get(sidecar: &Sidecar, live: &Live) -> Result<HashMap<String, Configura
         keys: live.entries.keys().map(|name| (*name).to_owned()).collect(),
         metadata: HashMap::new(),
     });
-    Ok(sidecar
-        .stub
-        .clone()
-        .get_configuration(request)
-        .await?
-        .into_inner()
-        .items)
+    Ok(sidecar.stub.clone().get_configuration(request).await?.into_inner().items)
 }
 
 async fn subscribe(sidecar: &Sidecar, live: &Live) -> Option<Streaming<SubscribeConfigurationResponse>> {

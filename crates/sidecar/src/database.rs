@@ -37,30 +37,21 @@ pub async fn connect(sidecar: &Sidecar, app: App, migrator: &Migrator) -> Result
     let secret = sidecar.secret("database").await?;
     let url = secret.get("url")?.expose_secret();
     let options: PgConnectOptions = url.parse().map_err(DatabaseError::Address)?;
-    let options = options.application_name(app.name()).options([
-        ("statement_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-    ]);
+    let options = options
+        .application_name(app.name())
+        .options([("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
 
     let mut connection = reach(&options).await;
     connection
-        .execute(AssertSqlSafe(format!(
-            "set role {app}_owner; set statement_timeout = 0"
-        )))
+        .execute(AssertSqlSafe(format!("set role {app}_owner; set statement_timeout = 0")))
         .await
         .map_err(DatabaseError::Role)?;
-    migrator
-        .run(&mut connection)
-        .await
-        .map_err(DatabaseError::Migration)?;
+    migrator.run(&mut connection).await.map_err(DatabaseError::Migration)?;
     if let Err(error) = connection.close().await {
         tracing::warn!(error = %error, "the migrations' connection did not close");
     }
 
-    Ok(PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE)
-        .connect_lazy_with(options))
+    Ok(PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_lazy_with(options))
 }
 
 async fn reach(options: &PgConnectOptions) -> PgConnection {

@@ -81,9 +81,7 @@ where
             .route(&format!("/events/{topic}"), post(deliver))
             .route(&format!("/dead/{topic}"), post(bury));
     }
-    router
-        .layer(DefaultBodyLimit::max(LARGEST_EVENT))
-        .layer(guard::never_by_invocation())
+    router.layer(DefaultBodyLimit::max(LARGEST_EVENT)).layer(guard::never_by_invocation())
 }
 
 /// What daprd is told to do with an event.
@@ -114,10 +112,7 @@ struct Position {
 }
 
 impl Position {
-    const UNKNOWN: Position = Position {
-        partition: None,
-        offset: None,
-    };
+    const UNKNOWN: Position = Position { partition: None, offset: None };
 
     fn of(headers: &HeaderMap) -> Position {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -129,8 +124,5 @@ impl Position {
 }
 
 fn too_large(rejection: &BytesRejection) -> bool {
-    matches!(
-        rejection,
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))
-    )
+    matches!(rejection, BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))
 }

@@ -57,12 +57,7 @@ pub(crate) fn refusal(problem: ProblemType) -> Response {
         "title": problem.title(),
         "status": problem.status(),
     });
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        body.to_string(),
-    )
-        .into_response()
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 fn check_token(State(token): State<Token>, request: Request, next: Next) -> BoxFuture<'static, Response> {

@@ -72,10 +72,7 @@ impl Sidecar {
         let status = answer.status();
         let body = answer.bytes().await.map_err(InvokeError::Unavailable)?;
         if !status.is_success() {
-            return Err(InvokeError::Answered {
-                status: status.as_u16(),
-                body,
-            });
+            return Err(InvokeError::Answered { status: status.as_u16(), body });
         }
         serde_json::from_slice(&body).map_err(InvokeError::Unreadable)
     }
@@ -85,9 +82,6 @@ impl Sidecar {
         let row = operation.row();
         let method = reqwest::Method::from_bytes(row.method.name().as_bytes())
             .expect("invariant: the table holds only standard methods");
-        self.http.request(
-            method,
-            format!("{}/v1.0/invoke/{}/method/{}", self.http_url, row.owner, row.name),
-        )
+        self.http.request(method, format!("{}/v1.0/invoke/{}/method/{}", self.http_url, row.owner, row.name))
     }
 }

@@ -108,12 +108,9 @@ async fn delete_some(tx: &mut PgConnection, before: DateTime<Utc>) -> Result<u64
 
 /// FNV-1a over the id: the same in every process and every release, unlike the standard library's hashers.
 fn shard(subject: Uuid) -> i16 {
-    let hash = subject
-        .as_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = subject.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     i16::try_from(hash % SHARDS).expect("invariant: a shard is below 16")
 }
 
@@ -125,10 +122,7 @@ mod tests {
     #[test]
     fn a_key_keeps_its_shard_for_ever_and_keys_use_every_shard() {
         assert_eq!(shard(Uuid::nil()), 5);
-        assert_eq!(
-            shard(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)),
-            7
-        );
+        assert_eq!(shard(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)), 7);
         let used: HashSet<i16> = (0..1000).map(|_| shard(Uuid::now_v7())).collect();
         assert_eq!(used, (0..16).collect());
     }

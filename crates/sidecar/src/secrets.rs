@@ -23,10 +23,9 @@ impl Secret {
     /// # Errors
     /// [`SidecarError::NoSuchKey`] when it has no such value.
     pub fn get(&self, key: &str) -> Result<&SecretString, SidecarError> {
-        self.values.get(key).ok_or_else(|| SidecarError::NoSuchKey {
-            secret: self.name.clone(),
-            key: key.to_owned(),
-        })
+        self.values
+            .get(key)
+            .ok_or_else(|| SidecarError::NoSuchKey { secret: self.name.clone(), key: key.to_owned() })
     }
 }
 
@@ -42,14 +41,7 @@ impl Sidecar {
             metadata: HashMap::new(),
         });
         let answer = self.stub.clone().get_secret(request).await?.into_inner();
-        let values = answer
-            .data
-            .into_iter()
-            .map(|(key, value)| (key, SecretString::from(value)))
-            .collect();
-        Ok(Secret {
-            name: name.to_owned(),
-            values,
-        })
+        let values = answer.data.into_iter().map(|(key, value)| (key, SecretString::from(value))).collect();
+        Ok(Secret { name: name.to_owned(), values })
     }
 }

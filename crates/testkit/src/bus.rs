@@ -15,10 +15,7 @@ const TWICE_ONE_IN: u32 = 4;
 
 impl<T: Clone> Bus<T> {
     pub fn new(seed: u64) -> Bus<T> {
-        Bus {
-            chance: StdRng::seed_from_u64(seed),
-            waiting: Vec::new(),
-        }
+        Bus { chance: StdRng::seed_from_u64(seed), waiting: Vec::new() }
     }
 
     pub fn send(&mut self, message: T) {

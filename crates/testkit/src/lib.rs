@@ -2,10 +2,7 @@
 //!
 //! A database for each test comes from `#[sqlx::test]` with the service's migrator; `./taskw test` starts the server.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 pub mod bus;
 pub mod request;

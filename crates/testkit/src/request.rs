@@ -29,24 +29,18 @@ pub struct Answer {
 impl Answer {
     /// The name of the problem, or the whole answer's panic.
     pub fn problem(&self) -> &str {
-        self.body["type"]
-            .as_str()
-            .and_then(|uri| uri.strip_prefix("/problems/"))
-            .unwrap_or_else(|| {
-                panic!("not a problem: {} {}", self.status, self.body);
-            })
+        self.body["type"].as_str().and_then(|uri| uri.strip_prefix("/problems/")).unwrap_or_else(|| {
+            panic!("not a problem: {} {}", self.status, self.body);
+        })
     }
 }
 
 impl Client {
     /// As invoked by the gateway through the sidecar.
     pub fn new(router: Router) -> Client {
-        Client {
-            router,
-            headers: Vec::new(),
-        }
-        .with("dapr-api-token", APP_TOKEN)
-        .with("dapr-caller-app-id", "gateway")
+        Client { router, headers: Vec::new() }
+            .with("dapr-api-token", APP_TOKEN)
+            .with("dapr-caller-app-id", "gateway")
     }
 
     /// The same client with one header set anew.
@@ -69,12 +63,8 @@ impl Client {
     /// Asks for an operation; `query` is what stands behind `?`.
     pub async fn ask(&self, operation: Operation, query: &str, body: Option<Value>) -> Answer {
         let row = operation.row();
-        self.send(
-            row.method.name(),
-            &format!("/{}?{query}", row.name),
-            body.map(|body| body.to_string()),
-        )
-        .await
+        self.send(row.method.name(), &format!("/{}?{query}", row.name), body.map(|body| body.to_string()))
+            .await
     }
 
     /// Sends a body as it stands, said to be JSON.
@@ -84,9 +74,7 @@ impl Client {
             request = request.header(name, value);
         }
         let request = match body {
-            Some(body) => request
-                .header("content-type", "application/json")
-                .body(Body::from(body)),
+            Some(body) => request.header("content-type", "application/json").body(Body::from(body)),
             None => request.body(Body::empty()),
         };
         let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
@@ -102,16 +90,12 @@ impl Client {
     /// Delivers an event as the sidecar does; gives the verdict: `SUCCESS`, `RETRY` or `DROP`.
     pub async fn deliver(&self, envelope: &Envelope) -> String {
         let topic = envelope.event.event_type().row().publisher;
-        self.deliver_raw(&format!("/events/{topic}"), envelope.to_json().to_string())
-            .await
+        self.deliver_raw(&format!("/events/{topic}"), envelope.to_json().to_string()).await
     }
 
     /// Delivers bytes to an event route.
     pub async fn deliver_raw(&self, path: &str, body: String) -> String {
-        let answer = self
-            .without("dapr-caller-app-id")
-            .send("POST", path, Some(body))
-            .await;
+        let answer = self.without("dapr-caller-app-id").send("POST", path, Some(body)).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         answer.body["status"].as_str().unwrap().to_owned()
     }

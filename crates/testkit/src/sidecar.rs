@@ -125,21 +125,13 @@ impl FakeSidecar {
 
     /// Waits until exactly so many configuration subscriptions are open.
     pub async fn subscribed(&self, count: usize) {
-        let open = |known: &mut Known| {
-            known
-                .subscribers
-                .as_ref()
-                .map_or(0, broadcast::Sender::receiver_count)
-        };
+        let open =
+            |known: &mut Known| known.subscribers.as_ref().map_or(0, broadcast::Sender::receiver_count);
         self.until(|known| open(known) == count).await;
     }
 
     pub fn fail_publishes(&self, fail: bool) {
-        self.set_publishing(if fail {
-            Publishing::Fails
-        } else {
-            Publishing::Works
-        });
+        self.set_publishing(if fail { Publishing::Fails } else { Publishing::Works });
     }
 
     pub fn set_publishing(&self, publishing: Publishing) {
@@ -147,10 +139,7 @@ impl FakeSidecar {
     }
 
     pub fn set_secret(&self, name: &str, values: &[(&str, &str)]) {
-        let values = values
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
+        let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         self.known(|known| known.secrets.insert(name.to_owned(), values));
     }
 
@@ -161,10 +150,8 @@ impl FakeSidecar {
             let items = HashMap::from([(key.to_owned(), known.configuration[key].clone())]);
             if let Some(subscribers) = &known.subscribers {
                 // Nobody listening is no failure.
-                let _listeners = subscribers.send(SubscribeConfigurationResponse {
-                    id: "1".to_owned(),
-                    items,
-                });
+                let _listeners =
+                    subscribers.send(SubscribeConfigurationResponse { id: "1".to_owned(), items });
             }
         });
     }
@@ -220,9 +207,7 @@ impl FakeSidecar {
                 changed.await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait)
-            .await
-            .expect("the sidecar was not asked in time");
+        tokio::time::timeout(PATIENCE, wait).await.expect("the sidecar was not asked in time");
     }
 
     fn http_router(&self) -> Router {
@@ -238,17 +223,12 @@ impl FakeSidecar {
             .route(&path("BulkPublishEvent"), unary(self, FakeSidecar::publish))
             .route(&path("GetSecret"), unary(self, FakeSidecar::secret))
             .route(&path("GetConfiguration"), unary(self, FakeSidecar::configuration))
-            .route(
-                &path("SubscribeConfiguration"),
-                post(subscribe).with_state(self.clone()),
-            )
+            .route(&path("SubscribeConfiguration"), post(subscribe).with_state(self.clone()))
     }
 
     fn publish(&self, request: BulkPublishRequest) -> Result<BulkPublishResponse, Status> {
         if !request.metadata.is_empty() {
-            return Err(Status::invalid_argument(
-                "request metadata would override every partition key",
-            ));
+            return Err(Status::invalid_argument("request metadata would override every partition key"));
         }
         self.known(|known| {
             known.bulks += 1;
@@ -257,11 +237,7 @@ impl FakeSidecar {
                 Publishing::Fails => return Err(Status::internal("the broker is away")),
                 Publishing::FailsHalfway => known.bulks % 2 == 1,
             };
-            let taken = if fails {
-                request.entries.len() / 2
-            } else {
-                request.entries.len()
-            };
+            let taken = if fails { request.entries.len() / 2 } else { request.entries.len() };
             for entry in request.entries.into_iter().take(taken) {
                 known.published.push(Published {
                     bulk: known.bulks,
@@ -289,25 +265,15 @@ impl FakeSidecar {
 
     fn configuration(&self, request: GetConfigurationRequest) -> Result<GetConfigurationResponse, Status> {
         let items = self.known(|known| known.configuration.clone());
-        let items = items
-            .into_iter()
-            .filter(|(key, _)| request.keys.contains(key))
-            .collect();
+        let items = items.into_iter().filter(|(key, _)| request.keys.contains(key)).collect();
         Ok(GetConfigurationResponse { items })
     }
 
     /// As daprd does it: the id first, then every change.
     fn words(&self) -> impl Stream<Item = Result<SubscribeConfigurationResponse, Status>> + Send + use<> {
-        let words = self.known(|known| {
-            known
-                .subscribers
-                .get_or_insert_with(|| broadcast::channel(100).0)
-                .subscribe()
-        });
-        let id = SubscribeConfigurationResponse {
-            id: "1".to_owned(),
-            items: HashMap::new(),
-        };
+        let words = self
+            .known(|known| known.subscribers.get_or_insert_with(|| broadcast::channel(100).0).subscribe());
+        let id = SubscribeConfigurationResponse { id: "1".to_owned(), items: HashMap::new() };
         let words = BroadcastStream::new(words).filter_map(|word| async move { word.ok().map(Ok) });
         stream::once(async move { Ok(id) }).chain(words)
     }
@@ -325,20 +291,10 @@ async fn invoke(
     }
     fake.known(|known| {
         let answer = known.answers.get(operation.as_str()).cloned();
-        known.invocations.push(Invocation {
-            app,
-            operation,
-            method,
-            headers,
-            body,
-        });
+        known.invocations.push(Invocation { app, operation, method, headers, body });
         let away = serde_json::json!({ "errorCode": "ERR_DIRECT_INVOKE", "message": "the app is away" });
         let (status, body) = answer.unwrap_or((500, away));
-        (
-            StatusCode::from_u16(status).expect("an HTTP status"),
-            axum::Json(body),
-        )
-            .into_response()
+        (StatusCode::from_u16(status).expect("an HTTP status"), axum::Json(body)).into_response()
     })
 }
 
@@ -357,9 +313,7 @@ where
             let answer = allowed(&request).and_then(|()| answer(&fake, request.into_inner()));
             std::future::ready(answer.map(tonic::Response::new))
         });
-        tonic::server::Grpc::new(ProstCodec::<R, Q>::default())
-            .unary(service, request)
-            .await
+        tonic::server::Grpc::new(ProstCodec::<R, Q>::default()).unary(service, request).await
     })
 }
 
@@ -368,9 +322,7 @@ async fn subscribe(State(fake): State<FakeSidecar>, request: Request<Body>) -> R
         std::future::ready(allowed(&request).map(|()| tonic::Response::new(fake.words())))
     });
     let codec = ProstCodec::<SubscribeConfigurationResponse, SubscribeConfigurationRequest>::default();
-    tonic::server::Grpc::new(codec)
-        .server_streaming(service, request)
-        .await
+    tonic::server::Grpc::new(codec).server_streaming(service, request).await
 }
 
 fn allowed<Q>(request: &tonic::Request<Q>) -> Result<(), Status> {
@@ -382,7 +334,5 @@ fn allowed<Q>(request: &tonic::Request<Q>) -> Result<(), Status> {
 }
 
 fn shows_token(headers: &HeaderMap) -> bool {
-    headers
-        .get("dapr-api-token")
-        .is_some_and(|token| token == API_TOKEN)
+    headers.get("dapr-api-token").is_some_and(|token| token == API_TOKEN)
 }

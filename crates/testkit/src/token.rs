@@ -45,11 +45,7 @@ impl Signer {
 
     /// A token that a customer or member of staff would have.
     pub fn token(&self, user_id: UserId, role: Role) -> String {
-        let scope: Vec<_> = role
-            .permissions()
-            .iter()
-            .map(|permission| permission.name())
-            .collect();
+        let scope: Vec<_> = role.permissions().iter().map(|permission| permission.name()).collect();
         self.sign(&self.claims(user_id, &scope.join(" ")))
     }
 

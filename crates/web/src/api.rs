@@ -29,13 +29,7 @@ pub struct Api<S> {
 
 impl<S: Clone + Send + Sync + 'static> Api<S> {
     pub fn new(app: App, keys: Keys) -> Api<S> {
-        Api {
-            app,
-            keys,
-            router: Router::new(),
-            mounted: HashSet::new(),
-            document: Document::new(app),
-        }
+        Api { app, keys, router: Router::new(), mounted: HashSet::new(), document: Document::new(app) }
     }
 
     /// Mounts the handler at the operation's path and describes it in the service's OpenAPI document.
@@ -50,11 +44,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         T: 'static,
     {
         let row = operation.row();
-        assert_eq!(
-            row.owner, self.app,
-            "{} is not an operation of {}",
-            row.name, self.app
-        );
+        assert_eq!(row.owner, self.app, "{} is not an operation of {}", row.name, self.app);
         assert!(self.mounted.insert(operation), "{} is mounted twice", row.name);
         let keys = self.keys.clone();
         let route = method_router(row.method, handler)
@@ -80,11 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
             |description| description,
         );
         for row in owned_by(complete.app) {
-            assert!(
-                complete.mounted.contains(&row.operation),
-                "{} has no handler",
-                row.name
-            );
+            assert!(complete.mounted.contains(&row.operation), "{} has no handler", row.name);
         }
         complete.router
     }
@@ -112,9 +98,7 @@ async fn admit(row: &'static Row, keys: &Keys, mut request: Request, next: Next)
         .and_then(|value| App::from_name(value.to_str().ok()?))
         .is_some_and(|caller| row.callers.contains(&caller));
     if !known_caller {
-        return Problem::new(ProblemType::Forbidden)
-            .detail("this is not asked for that way")
-            .into_response();
+        return Problem::new(ProblemType::Forbidden).detail("this is not asked for that way").into_response();
     }
     match row.access {
         Access::Anonymous | Access::Internal => {}

@@ -78,11 +78,7 @@ impl Keys {
     pub fn fetched(
         fetch: impl Fn() -> BoxFuture<'static, anyhow::Result<JwkSet>> + Send + Sync + 'static,
     ) -> Keys {
-        Keys {
-            known: Arc::default(),
-            fetched: Arc::default(),
-            fetch: Arc::new(fetch),
-        }
+        Keys { known: Arc::default(), fetched: Arc::default(), fetch: Arc::new(fetch) }
     }
 
     /// Keys that are known from the start: the signer's own, or a test's.
@@ -119,11 +115,7 @@ impl Keys {
             .claims;
         Ok(Caller {
             user_id: UserId(claims.sub),
-            permissions: claims
-                .scope
-                .split(' ')
-                .filter_map(Permission::from_name)
-                .collect(),
+            permissions: claims.scope.split(' ').filter_map(Permission::from_name).collect(),
         })
     }
 
@@ -139,17 +131,12 @@ impl Keys {
         match *last {
             Some(LastFetch { at, came: true }) if at.elapsed() < REFRESH_AT_MOST_EVERY => return Ok(None),
             Some(LastFetch { at, came: false }) if at.elapsed() < RETRY_AT_MOST_EVERY => {
-                return Err(Problem::unavailable(anyhow::anyhow!(
-                    "the signing keys could not be fetched"
-                )));
+                return Err(Problem::unavailable(anyhow::anyhow!("the signing keys could not be fetched")));
             }
             Some(_) | None => {}
         }
         let set = (self.fetch)().await;
-        *last = Some(LastFetch {
-            at: Instant::now(),
-            came: set.is_ok(),
-        });
+        *last = Some(LastFetch { at: Instant::now(), came: set.is_ok() });
         let set = set.map_err(Problem::unavailable)?;
         let keys = set
             .keys
@@ -166,9 +153,7 @@ impl Keys {
 /// # Errors
 /// `unauthenticated` when there is none, `invalid-token` when the header is of another form.
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let header = headers
-        .get(AUTHORIZATION)
-        .ok_or_else(|| Problem::new(ProblemType::Unauthenticated))?;
+    let header = headers.get(AUTHORIZATION).ok_or_else(|| Problem::new(ProblemType::Unauthenticated))?;
     header
         .to_str()
         .ok()
@@ -195,10 +180,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .get::<Caller>()
-            .cloned()
-            .ok_or_else(|| Problem::new(ProblemType::Unauthenticated))
+        parts.extensions.get::<Caller>().cloned().ok_or_else(|| Problem::new(ProblemType::Unauthenticated))
     }
 }

@@ -20,17 +20,14 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         match self {
             Clock::System => Utc::now().trunc_subsecs(6),
-            Clock::Fixed(now) => *now
-                .lock()
-                .expect("invariant: nothing panics while it holds this lock"),
+            Clock::Fixed(now) => *now.lock().expect("invariant: nothing panics while it holds this lock"),
         }
     }
 
     /// Moves a fixed clock; the machine's own cannot be moved.
     pub fn advance(&self, by: TimeDelta) {
         if let Clock::Fixed(now) = self {
-            *now.lock()
-                .expect("invariant: nothing panics while it holds this lock") += by;
+            *now.lock().expect("invariant: nothing panics while it holds this lock") += by;
         }
     }
 }

@@ -80,10 +80,7 @@ impl<T> List<T> {
         let limit = usize::try_from(limit).unwrap_or_default();
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|last| Cursor(key(last)).encode());
+        let next_cursor = items.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
         List { items, next_cursor }
     }
 }
@@ -96,16 +93,10 @@ mod tests {
     fn a_cursor_comes_back_as_it_went_out_and_nothing_else_passes() {
         let list = List::from_rows(vec![1, 2, 3], 2, |row| *row);
         assert_eq!(list.items, [1, 2]);
-        let page = Page {
-            limit: None,
-            cursor: list.next_cursor,
-        };
+        let page = Page { limit: None, cursor: list.next_cursor };
         assert_eq!(page.after::<i32>().unwrap(), Some(2));
         for forged in ["", "!!", "bm90IGpzb24"] {
-            let page = Page {
-                limit: None,
-                cursor: Some(forged.into()),
-            };
+            let page = Page { limit: None, cursor: Some(forged.into()) };
             assert_eq!(page.after::<i32>().unwrap_err().kind, ProblemType::InvalidCursor);
         }
         assert_eq!(List::from_rows(vec![1, 2], 2, |row| *row).next_cursor, None);

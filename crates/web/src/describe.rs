@@ -40,10 +40,7 @@ impl Description {
         ];
         if let Access::Permitted(permission) = row.access {
             operation = operation
-                .description(Some(format!(
-                    "Needs the permission `{}`.",
-                    Permission::name(permission)
-                )))
+                .description(Some(format!("Needs the permission `{}`.", Permission::name(permission))))
                 .security(SecurityRequirement::new(BEARER, Vec::<String>::new()));
             problems.extend([
                 ProblemType::Unauthenticated,
@@ -55,20 +52,14 @@ impl Description {
         if row.path_parameters().next().is_some() {
             problems.extend([ProblemType::NotFound, ProblemType::ReservedParameter]);
         }
-        Description {
-            row,
-            operation,
-            problems,
-            schemas: Vec::new(),
-        }
+        Description { row, operation, problems, schemas: Vec::new() }
     }
 
     /// The request's JSON body.
     pub fn body<T: ToSchema>(mut self) -> Description {
         let content = Content::new(Some(self.reference::<T>()));
-        let body = RequestBodyBuilder::new()
-            .content("application/json", content)
-            .required(Some(Required::True));
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
         self.operation = self.operation.request_body(Some(body.build()));
         self.problems(&[
             ProblemType::MalformedJson,
@@ -83,9 +74,8 @@ impl Description {
     /// The answer when all went well.
     pub fn answer<T: ToSchema>(mut self, status: u16) -> Description {
         let content = Content::new(Some(self.reference::<T>()));
-        let response = ResponseBuilder::new()
-            .description(self.row.summary)
-            .content("application/json", content);
+        let response =
+            ResponseBuilder::new().description(self.row.summary).content("application/json", content);
         self.operation = self.operation.response(status.to_string(), response.build());
         self
     }
@@ -101,14 +91,8 @@ impl Description {
 
     /// The `Idempotency-Key` header is needed.
     pub fn idempotent(self) -> Description {
-        self.header(
-            "Idempotency-Key",
-            "Of your choice; the same key gives the same answer.",
-        )
-        .problems(&[
-            ProblemType::IdempotencyKeyMissing,
-            ProblemType::IdempotencyKeyReused,
-        ])
+        self.header("Idempotency-Key", "Of your choice; the same key gives the same answer.")
+            .problems(&[ProblemType::IdempotencyKeyMissing, ProblemType::IdempotencyKeyReused])
     }
 
     /// The `If-Match` header is needed.
@@ -154,28 +138,16 @@ impl Document {
     pub(crate) fn new(app: App) -> Document {
         let mut components = Components::new();
         components.add_security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-        Document {
-            app,
-            paths: Paths::new(),
-            components,
-        }
+        Document { app, paths: Paths::new(), components }
     }
 
     pub(crate) fn add(&mut self, description: Description) {
-        let Description {
-            row,
-            mut operation,
-            mut problems,
-            schemas,
-        } = description;
+        let Description { row, mut operation, mut problems, schemas } = description;
         let Some(path) = row.path else { return };
         problems.sort_by_key(|problem| (problem.status(), problem.name()));
         problems.dedup();
         for same_status in problems.chunk_by(|a, b| a.status() == b.status()) {
-            let names: Vec<_> = same_status
-                .iter()
-                .map(|problem| format!("`{}`", problem.name()))
-                .collect();
+            let names: Vec<_> = same_status.iter().map(|problem| format!("`{}`", problem.name())).collect();
             let content = Content::new(Some(Ref::from_schema_name("Problem")));
             let response = ResponseBuilder::new()
                 .description(names.join(", "))
@@ -183,19 +155,13 @@ impl Document {
             operation = operation.response(same_status[0].status().to_string(), response.build());
         }
         self.components.schemas.extend(schemas);
-        self.paths
-            .add_path_operation(path, vec![http_method(row.method)], operation.build());
+        self.paths.add_path_operation(path, vec![http_method(row.method)], operation.build());
     }
 
     pub(crate) fn finish(mut self) -> OpenApi {
         self.components.schemas.insert("Problem".into(), problem_schema());
         OpenApiBuilder::new()
-            .info(
-                InfoBuilder::new()
-                    .title(self.app.name())
-                    .version(env!("CARGO_PKG_VERSION"))
-                    .build(),
-            )
+            .info(InfoBuilder::new().title(self.app.name()).version(env!("CARGO_PKG_VERSION")).build())
             .paths(self.paths)
             .components(Some(self.components))
             .build()
@@ -241,12 +207,7 @@ fn problem_schema() -> RefOr<Schema> {
 /// Puts the services' documents together.
 pub fn merge(title: &str, documents: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     let mut whole = OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title(title)
-                .version(env!("CARGO_PKG_VERSION"))
-                .build(),
-        )
+        .info(InfoBuilder::new().title(title).version(env!("CARGO_PKG_VERSION")).build())
         .build();
     for document in documents {
         for (path, item) in document.paths.paths {

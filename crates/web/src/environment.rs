@@ -27,15 +27,10 @@ impl Environment {
     /// # Errors
     /// Names the variable that is missing or cannot be read.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<Environment> {
-        let required = |name: &str| {
-            lookup(name)
-                .filter(|value| !value.is_empty())
-                .with_context(|| missing(name))
-        };
+        let required =
+            |name: &str| lookup(name).filter(|value| !value.is_empty()).with_context(|| missing(name));
         let port = |name: &str| -> anyhow::Result<u16> {
-            required(name)?
-                .parse()
-                .with_context(|| format!("{name} is not a port"))
+            required(name)?.parse().with_context(|| format!("{name} is not a port"))
         };
         Ok(Environment {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port("APP_PORT")?)),

@@ -27,18 +27,13 @@ pub struct Readiness {
 impl Readiness {
     /// For a service without a database: it can work as soon as it listens.
     pub fn always() -> Readiness {
-        Readiness {
-            started: Instant::now(),
-            answered: None,
-        }
+        Readiness { started: Instant::now(), answered: None }
     }
 
     /// Asks the database in the background until shutdown.
     pub fn of_database(pool: PgPool, shutdown: CancellationToken) -> Readiness {
-        let readiness = Readiness {
-            started: Instant::now(),
-            answered: Some(Arc::new(AtomicI64::new(-STALE_MS - 1))),
-        };
+        let readiness =
+            Readiness { started: Instant::now(), answered: Some(Arc::new(AtomicI64::new(-STALE_MS - 1))) };
         let probe = readiness.clone();
         tokio::spawn(async move {
             while !shutdown.is_cancelled() {
@@ -80,11 +75,7 @@ pub fn router(readiness: Readiness) -> Router {
         .route(
             "/readyz",
             get(move || async move {
-                if readiness.ready() {
-                    StatusCode::OK
-                } else {
-                    StatusCode::SERVICE_UNAVAILABLE
-                }
+                if readiness.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
             }),
         )
         .route("/metrics", get(|| async { telemetry::render_metrics() }))

@@ -44,9 +44,7 @@ pub struct Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
-        response
-            .headers_mut()
-            .insert("idempotent-replayed", HeaderValue::from_static("true"));
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
         response
     }
 }
@@ -179,12 +177,10 @@ pub async fn store(
 /// # Errors
 /// When the database fails.
 pub async fn prune(db: &mut PgConnection, days: i32) -> Result<u64, sqlx::Error> {
-    let pruned = sqlx::query!(
-        "delete from idempotency where created_at < now() - make_interval(days => $1)",
-        days
-    )
-    .execute(db)
-    .await?;
+    let pruned =
+        sqlx::query!("delete from idempotency where created_at < now() - make_interval(days => $1)", days)
+            .execute(db)
+            .await?;
     Ok(pruned.rows_affected())
 }
 

@@ -18,13 +18,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(kind: ProblemType) -> Problem {
-        Problem {
-            kind,
-            detail: None,
-            members: Map::new(),
-            retry_after: None,
-            source: None,
-        }
+        Problem { kind, detail: None, members: Map::new(), retry_after: None, source: None }
     }
 
     /// What is wrong with this request, and what to do next.
@@ -56,10 +50,7 @@ impl Problem {
     }
 
     pub fn unavailable(source: impl Into<anyhow::Error>) -> Problem {
-        Problem::new(ProblemType::Unavailable)
-            .detail("try again in a moment")
-            .retry_after(1)
-            .because(source)
+        Problem::new(ProblemType::Unavailable).detail("try again in a moment").retry_after(1).because(source)
     }
 
     pub fn status(&self) -> StatusCode {
@@ -91,18 +82,11 @@ impl From<sqlx::Error> for Problem {
         let away = matches!(
             error,
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
-        ) || error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .is_some_and(|code| {
-                // Classes 57 (shutting down), 08 (connection) and 53 (resources) of PostgreSQL's SQLSTATE.
-                ["57", "08", "53"].iter().any(|class| code.starts_with(class))
-            });
-        if away {
-            Problem::unavailable(error)
-        } else {
-            Problem::from(anyhow::Error::from(error))
-        }
+        ) || error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
+            // Classes 57 (shutting down), 08 (connection) and 53 (resources) of PostgreSQL's SQLSTATE.
+            ["57", "08", "53"].iter().any(|class| code.starts_with(class))
+        });
+        if away { Problem::unavailable(error) } else { Problem::from(anyhow::Error::from(error)) }
     }
 }
 
@@ -124,10 +108,7 @@ impl IntoResponse for Problem {
         }
         let mut response = (self.status(), axum::Json(self.body())).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -25,9 +25,7 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(|text| {
             (1..=64).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         })
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
@@ -41,12 +39,8 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         .map_or("unmatched", MatchedPath::as_str)
         .trim_start_matches('/')
         .to_owned();
-    let span = tracing::info_span!(
-        "request",
-        request.id = id,
-        operation = route,
-        order.id = tracing::field::Empty
-    );
+    let span =
+        tracing::info_span!("request", request.id = id, operation = route, order.id = tracing::field::Empty);
     let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
         propagator.extract(&HeaderReader(request.headers()))
     });
@@ -64,10 +58,7 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         } else if !matches!(route.as_str(), "healthz" | "readyz" | "metrics") {
             tracing::info!(status = status.as_u16(), duration_ms, "answered");
         }
-        let labels = [
-            ("operation", route.clone()),
-            ("status", status.as_u16().to_string()),
-        ];
+        let labels = [("operation", route.clone()), ("status", status.as_u16().to_string())];
         metrics::counter!("http_requests_total", &labels).increment(1);
         metrics::histogram!("http_request_duration_seconds", "operation" => route.clone())
             .record(elapsed.as_secs_f64());
@@ -85,15 +76,9 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
 pub fn traceparent() -> Option<String> {
     let mut headers = HeaderMap::new();
     opentelemetry::global::get_text_map_propagator(|propagator| {
-        propagator.inject_context(
-            &tracing::Span::current().context(),
-            &mut HeaderWriter(&mut headers),
-        );
+        propagator.inject_context(&tracing::Span::current().context(), &mut HeaderWriter(&mut headers));
     });
-    headers
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 struct HeaderReader<'a>(&'a HeaderMap);

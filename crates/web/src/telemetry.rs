@@ -43,21 +43,14 @@ impl Drop for Telemetry {
 /// # Errors
 /// When the filter cannot be read, the exporter cannot be made, or it was called before.
 pub fn init(settings: &Settings) -> anyhow::Result<Telemetry> {
-    let filter = if settings.filter.is_empty() {
-        "info"
-    } else {
-        settings.filter.as_str()
-    };
+    let filter = if settings.filter.is_empty() { "info" } else { settings.filter.as_str() };
     let filter = EnvFilter::try_new(filter).context("RUST_LOG cannot be read")?;
 
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let resource = Resource::builder().with_service_name(settings.app.name()).build();
     let mut provider = SdkTracerProvider::builder().with_resource(resource);
     if let Some(endpoint) = &settings.otlp_endpoint {
-        let exporter = SpanExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .build()?;
+        let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
         provider = provider.with_batch_exporter(exporter);
     }
     let provider = provider.build();
@@ -68,22 +61,14 @@ pub fn init(settings: &Settings) -> anyhow::Result<Telemetry> {
         .with_current_span(true)
         .with_span_list(false);
     let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(settings.app.name()));
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(logs)
-        .with(traces)
-        .try_init()?;
+    tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
 
-    let buckets = [
-        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
-    ];
+    let buckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &buckets)?
         .add_global_label("app", settings.app.name())
         .install_recorder()?;
-    METRICS
-        .set(handle)
-        .map_err(|_| anyhow::anyhow!("telemetry was set up twice"))?;
+    METRICS.set(handle).map_err(|_| anyhow::anyhow!("telemetry was set up twice"))?;
     Ok(Telemetry(provider))
 }
 

@@ -3,10 +3,7 @@
 //!
 //! The functions called here are the ones that the handlers call.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod provider;
 mod world;
@@ -27,16 +24,9 @@ fn every_seed_ends_confirmed_or_fully_undone() {
     }
     println!("{ends:?}");
     // A simulation in which one of these never happens proves nothing about it.
-    for end in [
-        "confirmed",
-        "rejected insufficient-stock",
-        "rejected payment-declined",
-        "expired",
-        "refunded",
-    ] {
-        assert!(
-            ends.get(end).is_some_and(|times| *times >= 20),
-            "{end} hardly ever happened: {ends:?}"
-        );
+    for end in
+        ["confirmed", "rejected insufficient-stock", "rejected payment-declined", "expired", "refunded"]
+    {
+        assert!(ends.get(end).is_some_and(|times| *times >= 20), "{end} hardly ever happened: {ends:?}");
     }
 }

@@ -34,9 +34,7 @@ impl Provider {
             Act::Create { amount, .. } => {
                 let intent = Provider::intent_of(order);
                 self.amounts.insert(intent.clone(), *amount);
-                self.intents
-                    .entry(intent.clone())
-                    .or_insert(IntentStatus::RequiresConfirmation);
+                self.intents.entry(intent.clone()).or_insert(IntentStatus::RequiresConfirmation);
                 self.show(&intent)
             }
             Act::Confirm { intent } => self.confirm(intent, mood),
@@ -66,13 +64,8 @@ impl Provider {
         }
         match mood {
             Mood::Approves | Mood::ChargesAndIsSilent => {
-                let received = self
-                    .amounts
-                    .get(intent)
-                    .copied()
-                    .unwrap_or(Money::zero(Currency::Gbp));
-                self.intents
-                    .insert(intent.clone(), IntentStatus::Succeeded { received });
+                let received = self.amounts.get(intent).copied().unwrap_or(Money::zero(Currency::Gbp));
+                self.intents.insert(intent.clone(), IntentStatus::Succeeded { received });
                 *self.charges.entry(intent.clone()).or_default() += 1;
                 match mood {
                     Mood::ChargesAndIsSilent => Answer::Unknown(Doubt::Silence),
@@ -81,9 +74,7 @@ impl Provider {
             }
             Mood::Declines => {
                 let code = "card_declined".to_owned();
-                let status = IntentStatus::RequiresPaymentMethod {
-                    declined: Some(code.clone()),
-                };
+                let status = IntentStatus::RequiresPaymentMethod { declined: Some(code.clone()) };
                 self.intents.insert(intent.clone(), status);
                 Answer::Declined { code }
             }
@@ -93,24 +84,17 @@ impl Provider {
 
     fn show(&self, intent: &IntentId) -> Answer {
         match self.intents.get(intent) {
-            Some(status) => Answer::Intent(Intent {
-                id: intent.clone(),
-                status: status.clone(),
-            }),
+            Some(status) => Answer::Intent(Intent { id: intent.clone(), status: status.clone() }),
             None => refused(),
         }
     }
 
     fn refund_of(&self, intent: &IntentId) -> Answer {
         let made = self.refunds.contains_key(intent);
-        Answer::Refund(made.then(|| RefundSeen::Accepted {
-            reference: format!("re_{}", intent.0),
-        }))
+        Answer::Refund(made.then(|| RefundSeen::Accepted { reference: format!("re_{}", intent.0) }))
     }
 }
 
 fn refused() -> Answer {
-    Answer::Refused {
-        code: "payment_intent_unexpected_state".to_owned(),
-    }
+    Answer::Refused { code: "payment_intent_unexpected_state".to_owned() }
 }

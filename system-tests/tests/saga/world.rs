@@ -22,11 +22,7 @@ pub enum Message {
     ToOrder(Event),
     ToProduct(Event),
     ToPayment(Event),
-    Answer {
-        order: OrderId,
-        ticket: u32,
-        answer: pay::Answer,
-    },
+    Answer { order: OrderId, ticket: u32, answer: pay::Answer },
     Tick(OrderId),
 }
 
@@ -55,18 +51,7 @@ impl World {
     pub fn new(seed: u64) -> World {
         let now = "2026-11-01T08:45:00Z".parse().unwrap();
         let products = [ProductId(Uuid::from_u128(1)), ProductId(Uuid::from_u128(2))];
-        let stock = products
-            .map(|product| {
-                (
-                    product,
-                    Level {
-                        on_hand: 5,
-                        reserved: 0,
-                        allocated: 0,
-                    },
-                )
-            })
-            .into();
+        let stock = products.map(|product| (product, Level { on_hand: 5, reserved: 0, allocated: 0 })).into();
         let mut world = World {
             seed,
             now,
@@ -167,10 +152,8 @@ impl World {
 
     fn settled(&self) -> bool {
         let ended = self.sagas.values().all(|saga| saga.end.is_some());
-        let heard = self
-            .payments
-            .values()
-            .all(|payment| payment.end.is_some() && payment.work_at().is_none());
+        let heard =
+            self.payments.values().all(|payment| payment.end.is_some() && payment.work_at().is_none());
         let waiting = |reservation: &Reservation| matches!(reservation.state, State::Reserved { .. });
         ended && heard && !self.reservations.values().any(waiting)
     }
@@ -180,22 +163,13 @@ impl World {
             Message::ToOrder(event) => self.to_order(&event),
             Message::ToProduct(event) => self.to_product(&event),
             Message::ToPayment(event) => self.to_payment(&event),
-            Message::Answer {
-                order,
-                ticket,
-                answer,
-            } => {
+            Message::Answer { order, ticket, answer } => {
                 self.advance_payment(order, pay::Input::Answered { ticket, answer });
             }
             Message::Tick(order) => {
                 self.advance_order(order, &OrderInput::Sweep);
                 self.advance_reservation(order, StockInput::TimePassed);
-                self.advance_payment(
-                    order,
-                    pay::Input::Timer {
-                        patience: TimeDelta::seconds(10),
-                    },
-                );
+                self.advance_payment(order, pay::Input::Timer { patience: TimeDelta::seconds(10) });
             }
         }
     }
@@ -272,10 +246,7 @@ impl World {
     }
 
     fn advance_reservation(&mut self, order: OrderId, input: StockInput) {
-        let unheard = || Reservation {
-            order_id: order,
-            state: State::Unheard,
-        };
+        let unheard = || Reservation { order_id: order, state: State::Unheard };
         let reservation = self.reservations.remove(&order).unwrap_or_else(unheard);
         let (reservation, said, effects) = reservation.react(input, self.now);
         self.reservations.insert(order, reservation);
@@ -290,16 +261,10 @@ impl World {
                     level.reserved -= pieces;
                     level.allocated += pieces;
                 }),
-                Effect::Release {
-                    held,
-                    from: Promise::Reserved,
-                } => {
+                Effect::Release { held, from: Promise::Reserved } => {
                     self.change(&held, |level, pieces| level.reserved -= pieces);
                 }
-                Effect::Release {
-                    held,
-                    from: Promise::Allocated,
-                } => {
+                Effect::Release { held, from: Promise::Allocated } => {
                     self.change(&held, |level, pieces| level.allocated -= pieces);
                 }
             }
@@ -311,14 +276,7 @@ impl World {
             .stock
             .iter()
             .map(|(product, level)| {
-                (
-                    *product,
-                    Offer {
-                        price: price(),
-                        archived: false,
-                        available: Some(level.available()),
-                    },
-                )
+                (*product, Offer { price: price(), archived: false, available: Some(level.available()) })
             })
             .collect();
         match assess(lines, &offers) {
@@ -351,11 +309,7 @@ impl World {
                     _ => Mood::Hangs,
                 };
                 let answer = self.provider.answer(order, &call.act, mood);
-                self.bus.send(Message::Answer {
-                    order,
-                    ticket: call.ticket,
-                    answer,
-                });
+                self.bus.send(Message::Answer { order, ticket: call.ticket, answer });
             }
         }
     }
@@ -381,21 +335,13 @@ impl World {
             let (charge, state) = (&self.payments[order].charge, &self.reservations[order].state);
             if let End::Confirmed { .. } = end {
                 assert_eq!((charged, refunded), (1, 0), "seed {seed}: {order} is confirmed");
-                assert!(
-                    matches!(charge, Charge::Captured { .. }),
-                    "seed {seed}: {charge:?}"
-                );
+                assert!(matches!(charge, Charge::Captured { .. }), "seed {seed}: {charge:?}");
                 assert!(matches!(state, State::Allocated { .. }), "seed {seed}: {state:?}");
                 for line in &self.lines[order] {
                     *sold.entry(line.product_id).or_default() += i64::from(line.quantity.get());
                 }
             } else {
-                assert_eq!(
-                    charged,
-                    refunded,
-                    "seed {seed}: {order} is {}: {charge:?}",
-                    end.name()
-                );
+                assert_eq!(charged, refunded, "seed {seed}: {order} is {}: {charge:?}", end.name());
                 let closed = matches!(charge, Charge::Closed { .. } | Charge::Refunded { .. });
                 assert!(closed, "seed {seed}: {order} is {}: {charge:?}", end.name());
                 let released = matches!(state, State::Ended { .. });
@@ -411,12 +357,7 @@ impl World {
         }
         for (product, level) in &self.stock {
             let allocated = sold.get(product).copied().unwrap_or_default();
-            assert_eq!(
-                (level.reserved, level.allocated),
-                (0, allocated),
-                "seed {}: {product}",
-                self.seed
-            );
+            assert_eq!((level.reserved, level.allocated), (0, allocated), "seed {}: {product}", self.seed);
         }
         ends
     }

@@ -14,9 +14,7 @@ pub async fn set(house: &House, key: &str, value: u64) {
     assert_eq!(status, 200, "{present}");
     let tag = format!("\"{}\"", present["version"]);
     let body = json!({"value": value, "reason": "a system test"});
-    let (status, answer) = house
-        .ask_with(Method::PUT, &path, &token, Some(body), &[("if-match", tag)])
-        .await;
+    let (status, answer) = house.ask_with(Method::PUT, &path, &token, Some(body), &[("if-match", tag)]).await;
     assert_eq!(status, 200, "{answer}");
     let version = answer["version"].as_u64().unwrap();
 
@@ -40,9 +38,6 @@ async fn a_changed_deadline_applies_to_the_next_order() {
     let order = house.place(&customer, &product, 1).await;
     let order = house.ended(&customer, &order).await;
     let at = |value: &serde_json::Value| value.as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
-    assert_eq!(
-        (at(&order["terms"]["deadline"]) - at(&order["placed_at"])).num_seconds(),
-        600
-    );
+    assert_eq!((at(&order["terms"]["deadline"]) - at(&order["placed_at"])).num_seconds(), 600);
     set(&house, "order.deadline", 900).await;
 }

@@ -37,10 +37,7 @@ pub fn house() -> House {
         instance.up().unwrap();
         instance
     });
-    House {
-        instance: instance.clone(),
-        http: Client::new(),
-    }
+    House { instance: instance.clone(), http: Client::new() }
 }
 
 impl House {
@@ -67,10 +64,7 @@ impl House {
         let key = Uuid::now_v7().to_string();
         let started = Instant::now();
         loop {
-            let mut request = self
-                .http
-                .request(method.clone(), &url)
-                .header("idempotency-key", &key);
+            let mut request = self.http.request(method.clone(), &url).header("idempotency-key", &key);
             if !token.is_empty() {
                 request = request.bearer_auth(token);
             }
@@ -81,9 +75,8 @@ impl House {
                 request = request.json(body);
             }
             let answer = request.send().await;
-            let again = answer
-                .as_ref()
-                .map_or(true, |answer| matches!(answer.status().as_u16(), 429 | 500..=599));
+            let again =
+                answer.as_ref().map_or(true, |answer| matches!(answer.status().as_u16(), 429 | 500..=599));
             if !again || started.elapsed() > HANG {
                 let answer = answer.unwrap();
                 let status = answer.status();
@@ -115,14 +108,9 @@ impl House {
         assert_eq!(status, 201, "{answer}");
         let token = self.log_in(&email, password).await;
         let body = json!({"provider_token": card});
-        let (status, answer) = self
-            .ask(Method::POST, "/v1/payment-methods", &token, Some(body))
-            .await;
+        let (status, answer) = self.ask(Method::POST, "/v1/payment-methods", &token, Some(body)).await;
         assert_eq!(status, 201, "{answer}");
-        Customer {
-            token,
-            payment_method: answer["id"].as_str().unwrap().to_owned(),
-        }
+        Customer { token, payment_method: answer["id"].as_str().unwrap().to_owned() }
     }
 
     /// A new product with so many in stock.
@@ -130,14 +118,8 @@ impl House {
         let token = self.administrator().await;
         let row = json!({"sku": Uuid::now_v7(), "name": "LAMP", "price": {"amount": 1250, "currency": "GBP"},
             "stock_controlled": true, "received": received});
-        let (status, answer) = self
-            .ask(
-                Method::POST,
-                "/v1/products/import",
-                &token,
-                Some(json!({"rows": [row]})),
-            )
-            .await;
+        let (status, answer) =
+            self.ask(Method::POST, "/v1/products/import", &token, Some(json!({"rows": [row]}))).await;
         assert_eq!(status, 200, "{answer}");
         answer["rows"][0]["product_id"].as_str().unwrap().to_owned()
     }
@@ -149,9 +131,7 @@ impl House {
             "payment_method_id": customer.payment_method,
             "delivery_address": {"name": "Test", "line1": "1 Street", "city": "London", "postcode": "N1", "country": "GB"},
         });
-        let (status, answer) = self
-            .ask(Method::POST, "/v1/orders", &customer.token, Some(body))
-            .await;
+        let (status, answer) = self.ask(Method::POST, "/v1/orders", &customer.token, Some(body)).await;
         assert_eq!(status, 201, "{answer}");
         answer["id"].as_str().unwrap().to_owned()
     }
@@ -159,9 +139,8 @@ impl House {
     /// Reads the order until it has ended, and gives it.
     pub async fn ended(&self, customer: &Customer, order: &str) -> Value {
         self.until(&format!("order {order} ends"), async || {
-            let (_, answer) = self
-                .ask(Method::GET, &format!("/v1/orders/{order}"), &customer.token, None)
-                .await;
+            let (_, answer) =
+                self.ask(Method::GET, &format!("/v1/orders/{order}"), &customer.token, None).await;
             (answer["status"] != "placed").then_some(answer)
         })
         .await
@@ -181,16 +160,11 @@ impl House {
 
     /// A superuser's connection to a service's database.
     pub async fn database(&self, app: App) -> PgConnection {
-        PgConnection::connect(&self.instance.database_url(app.name()).unwrap())
-            .await
-            .unwrap()
+        PgConnection::connect(&self.instance.database_url(app.name()).unwrap()).await.unwrap()
     }
 
     pub async fn count(&self, app: App, statement: &'static str) -> i64 {
-        sqlx::query_scalar(statement)
-            .fetch_one(&mut self.database(app).await)
-            .await
-            .unwrap()
+        sqlx::query_scalar(statement).fetch_one(&mut self.database(app).await).await.unwrap()
     }
 
     /// Waits until every outbox is empty and every event published has been handled by each of its subscribers,
@@ -199,34 +173,20 @@ impl House {
         self.until("all that was published is handled", async || {
             let mut missing = Vec::new();
             for publisher in contracts::event::topics() {
-                let waiting = self
-                    .count(
-                        publisher,
-                        "select count(*) from outbox where published_at is null",
-                    )
-                    .await;
+                let waiting =
+                    self.count(publisher, "select count(*) from outbox where published_at is null").await;
                 if waiting > 0 {
                     return None;
                 }
                 for row in EVENTS.iter().filter(|row| row.publisher == publisher) {
-                    let sent = self
-                        .ids(publisher, "select id from outbox where type = $1", row.name)
-                        .await;
+                    let sent = self.ids(publisher, "select id from outbox where type = $1", row.name).await;
                     for subscriber in row.subscribers {
                         let handled = self
-                            .ids(
-                                *subscriber,
-                                "select event_id from inbox where type = $1",
-                                row.name,
-                            )
+                            .ids(*subscriber, "select event_id from inbox where type = $1", row.name)
                             .await;
                         missing.extend(sent.difference(&handled).copied());
                         let strangers: Vec<_> = handled.difference(&sent).collect();
-                        assert!(
-                            strangers.is_empty(),
-                            "{subscriber} handled {} that nobody sent",
-                            row.name
-                        );
+                        assert!(strangers.is_empty(), "{subscriber} handled {} that nobody sent", row.name);
                     }
                 }
             }

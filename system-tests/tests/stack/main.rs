@@ -2,10 +2,7 @@
 //!
 //! One stack serves all tests, one after another; each leaves it running and healthy.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod configuration;
 mod house;

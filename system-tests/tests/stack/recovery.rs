@@ -81,11 +81,8 @@ fn left_behind(house: &House) -> Vec<String> {
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-                environ
-                    .split(|byte| *byte == 0)
-                    .any(|pair| pair == mark.as_bytes())
-            })
+            std::fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes()))
         })
         .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default())
         .collect()
@@ -124,10 +121,7 @@ async fn a_charge_that_was_never_answered_is_found_and_made_once() {
     assert_eq!(house.ended(&customer, &order).await["status"], "confirmed");
     let summary: serde_json::Value = house
         .http
-        .get(format!(
-            "http://127.0.0.1:{}/_sandbox/summary",
-            house.instance.ports.card_sandbox()
-        ))
+        .get(format!("http://127.0.0.1:{}/_sandbox/summary", house.instance.ports.card_sandbox()))
         .send()
         .await
         .unwrap()

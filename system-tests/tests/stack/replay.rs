@@ -18,9 +18,7 @@ async fn replay_all(house: &House) {
         email: house.instance.secret("administrator/email").unwrap(),
         password: house.instance.secret("administrator/password").unwrap(),
     };
-    let report = replay::run(Options::new(house.instance.gateway_url(), administrator))
-        .await
-        .unwrap();
+    let report = replay::run(Options::new(house.instance.gateway_url(), administrator)).await.unwrap();
     println!("{report}");
     assert!(report.passed(), "{:?}", report.failures().collect::<Vec<_>>());
 }
@@ -31,39 +29,19 @@ async fn books_hold(house: &House) {
     let replayed = "select count(*) from orders where reference like 'invoice %' and end_kind = 'confirmed'";
     assert_eq!(house.count(App::Order, replayed).await, INVOICES);
     let told = "select count(*) from message where kind like '%confirmed%'";
-    let confirmed = house
-        .count(
-            App::Order,
-            "select count(*) from orders where end_kind = 'confirmed'",
-        )
-        .await;
-    assert_eq!(
-        house.count(App::Notification, told).await,
-        confirmed,
-        "one mailbox entry each"
-    );
+    let confirmed = house.count(App::Order, "select count(*) from orders where end_kind = 'confirmed'").await;
+    assert_eq!(house.count(App::Notification, told).await, confirmed, "one mailbox entry each");
     let wrong_stock = "select count(*) from stock where on_hand - reserved - allocated < 0
         or (product_id, on_hand, reserved, allocated) not in (select product_id, sum(on_hand_delta)::bigint,
             sum(reserved_delta)::bigint, sum(allocated_delta)::bigint from movement group by product_id)
         and (on_hand, reserved, allocated) <> (0, 0, 0)";
-    assert_eq!(
-        house.count(App::Product, wrong_stock).await,
-        0,
-        "stock is the sum of its movements"
-    );
+    assert_eq!(house.count(App::Product, wrong_stock).await, 0, "stock is the sum of its movements");
     let unbalanced = "select count(*) from (select entry_id from ledger_posting group by entry_id, currency
         having sum(amount) <> 0) as entry";
-    assert_eq!(
-        house.count(App::Payment, unbalanced).await,
-        0,
-        "each ledger entry is balanced"
-    );
+    assert_eq!(house.count(App::Payment, unbalanced).await, 0, "each ledger entry is balanced");
     let log: serde_json::Value = house
         .http
-        .get(format!(
-            "http://127.0.0.1:{}/_sandbox/summary",
-            house.instance.ports.card_sandbox()
-        ))
+        .get(format!("http://127.0.0.1:{}/_sandbox/summary", house.instance.ports.card_sandbox()))
         .send()
         .await
         .unwrap()
@@ -72,10 +50,7 @@ async fn books_hold(house: &House) {
         .unwrap();
     let charged = log["orders"].as_object().unwrap();
     for (order, summary) in charged {
-        assert!(
-            summary["effective_charges"].as_i64().unwrap() <= 1,
-            "{order} was charged twice: {summary}"
-        );
+        assert!(summary["effective_charges"].as_i64().unwrap() <= 1, "{order} was charged twice: {summary}");
     }
 }
 
@@ -101,9 +76,7 @@ async fn a_year_of_orders_survives_the_killing_of_every_service() {
     books_hold(&house).await;
     // What could not be delivered while a service was away has been handled since; nothing was refused.
     for app in App::ALL.into_iter().filter(|app| app.has_database()) {
-        let waiting = house
-            .count(app, "select count(*) from failed_event where handled_at is null")
-            .await;
+        let waiting = house.count(app, "select count(*) from failed_event where handled_at is null").await;
         assert_eq!(waiting, 0, "{app}");
     }
 }
@@ -132,10 +105,7 @@ impl Killer {
             }
             kills
         });
-        Killer {
-            over,
-            kills: Some(kills),
-        }
+        Killer { over, kills: Some(kills) }
     }
 
     /// Lets it kill whoever has not been killed, and says how many kills there were.

@@ -12,9 +12,7 @@ use crate::house::{House, house};
 /// Puts bytes on `order`'s topic as they are, through its own sidecar.
 async fn publish_raw(house: &House, data: &str) {
     let port = house.instance.ports.dapr_grpc(App::Order);
-    let mut sidecar = DaprClient::connect(format!("http://127.0.0.1:{port}"))
-        .await
-        .unwrap();
+    let mut sidecar = DaprClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
     let mut request = Request::new(PublishEventRequest {
         pubsub_name: "pubsub".into(),
         topic: "order".into(),
@@ -23,9 +21,7 @@ async fn publish_raw(house: &House, data: &str) {
         metadata: HashMap::from([("rawPayload".into(), "true".into())]),
     });
     let token = house.instance.secret("token/order/dapr").unwrap();
-    request
-        .metadata_mut()
-        .insert("dapr-api-token", token.parse().unwrap());
+    request.metadata_mut().insert("dapr-api-token", token.parse().unwrap());
     sidecar.publish_event(request).await.unwrap();
 }
 
@@ -33,11 +29,7 @@ async fn publish_raw(house: &House, data: &str) {
 async fn what_is_no_event_is_kept_with_its_reason_and_blocks_nobody() {
     let house = house();
     publish_raw(&house, "this is no event").await;
-    publish_raw(
-        &house,
-        r#"{"specversion":"1.0","id":"1","type":"order.placed.v1"}"#,
-    )
-    .await;
+    publish_raw(&house, r#"{"specversion":"1.0","id":"1","type":"order.placed.v1"}"#).await;
     for subscriber in [App::Product, App::Payment, App::Notification] {
         house
             .until(&format!("{subscriber} keeps what it cannot read"), async || {

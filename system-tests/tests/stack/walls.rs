@@ -32,11 +32,7 @@ async fn a_service_can_invoke_what_the_operation_table_grants_and_nothing_else()
             let target = format!("{}/method/{}", row.owner, row.name);
             let (status, body) = invoke(&house, caller, method, &target).await;
             let refused = status == StatusCode::FORBIDDEN && body.contains("ERR_DIRECT_INVOKE");
-            assert_eq!(
-                refused,
-                !row.callers.contains(&caller),
-                "{caller} → {target}: {status} {body}"
-            );
+            assert_eq!(refused, !row.callers.contains(&caller), "{caller} → {target}: {status} {body}");
         }
     }
     for path in [
@@ -46,13 +42,8 @@ async fn a_service_can_invoke_what_the_operation_table_grants_and_nothing_else()
         "dead/payment",
         "dapr/subscribe",
     ] {
-        let (status, body) = invoke(
-            &house,
-            App::Gateway,
-            Method::POST,
-            &format!("order/method/{path}"),
-        )
-        .await;
+        let (status, body) =
+            invoke(&house, App::Gateway, Method::POST, &format!("order/method/{path}")).await;
         assert!(matches!(status.as_u16(), 403 | 404), "{path}: {status} {body}");
         assert!(!body.contains("SUCCESS"), "{path}: {body}");
     }
@@ -66,9 +57,7 @@ async fn a_sidecar_answers_only_its_own_service() {
     for token in ["", other.as_str()] {
         let answer = house
             .http
-            .get(format!(
-                "http://127.0.0.1:{port}/v1.0/invoke/product/method/find_products"
-            ))
+            .get(format!("http://127.0.0.1:{port}/v1.0/invoke/product/method/find_products"))
             .header("dapr-api-token", token)
             .send()
             .await
@@ -84,11 +73,8 @@ async fn no_service_can_open_anothers_database() {
         where r.rolcanlogin and not r.rolsuper and d.datname = any($1)
           and has_database_privilege(r.rolname, d.datname, 'connect')
           and r.rolname not in (d.datname || '_a', d.datname || '_b', 'configuration_reader')";
-    let databases: Vec<String> = App::ALL
-        .into_iter()
-        .filter(|app| app.has_database())
-        .map(|app| app.name().to_owned())
-        .collect();
+    let databases: Vec<String> =
+        App::ALL.into_iter().filter(|app| app.has_database()).map(|app| app.name().to_owned()).collect();
     let strangers: i64 = sqlx::query_scalar(refused)
         .bind(&databases)
         .fetch_one(&mut house.database(App::Order).await)
@@ -97,11 +83,7 @@ async fn no_service_can_open_anothers_database() {
     assert_eq!(strangers, 0);
     let reader = "select count(*) from information_schema.role_table_grants
         where grantee = 'configuration_reader' and (table_name, privilege_type) <> ('configuration', 'SELECT')";
-    assert_eq!(
-        house.count(App::Config, reader).await,
-        0,
-        "the sidecars' reader reads one table"
-    );
+    assert_eq!(house.count(App::Config, reader).await, 0, "the sidecars' reader reads one table");
 }
 
 #[tokio::test]

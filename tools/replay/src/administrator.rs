@@ -47,22 +47,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = secrets_file(home.path());
         let missing = read(&file).unwrap_err().to_string();
-        assert!(
-            missing.contains("./taskw up") && missing.contains("--administrator-email"),
-            "{missing}"
-        );
+        assert!(missing.contains("./taskw up") && missing.contains("--administrator-email"), "{missing}");
 
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(
-            &file,
-            r#"{"signing":{},"administrator":{"email":"a@b.example","password":"p"}}"#,
-        )
-        .unwrap();
+        std::fs::write(&file, r#"{"signing":{},"administrator":{"email":"a@b.example","password":"p"}}"#)
+            .unwrap();
         let credentials = read(&file).unwrap();
-        assert_eq!(
-            (credentials.email.as_str(), credentials.password.as_str()),
-            ("a@b.example", "p")
-        );
+        assert_eq!((credentials.email.as_str(), credentials.password.as_str()), ("a@b.example", "p"));
         assert!(!format!("{credentials:?}").contains("\"p\""));
     }
 }

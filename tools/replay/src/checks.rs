@@ -38,16 +38,8 @@ pub enum CheckResult {
 impl Check {
     fn new(name: &'static str, result: Result<String, String>) -> Check {
         match result {
-            Ok(finding) => Check {
-                name,
-                finding,
-                result: CheckResult::Holds,
-            },
-            Err(finding) => Check {
-                name,
-                finding,
-                result: CheckResult::Fails,
-            },
+            Ok(finding) => Check { name, finding, result: CheckResult::Holds },
+            Err(finding) => Check { name, finding, result: CheckResult::Fails },
         }
     }
 }
@@ -74,22 +66,13 @@ pub async fn run(
     let stock = settled_stock(sales, administrator, options.longest_settling).await?;
     progress.advance(1);
     Ok(vec![
-        Check::new(
-            "every invoice is a confirmed order",
-            all_confirmed(sales, outcomes),
-        ),
-        Check::new(
-            "confirmed orders come to the sum of the file's lines",
-            sums(sales, outcomes),
-        ),
+        Check::new("every invoice is a confirmed order", all_confirmed(sales, outcomes)),
+        Check::new("confirmed orders come to the sum of the file's lines", sums(sales, outcomes)),
         Check::new(
             "every invoice is in its customer's list once",
             once_each(sales, outcomes, &lists.concat()),
         ),
-        Check::new(
-            "nothing is available or reserved, all on hand is allocated",
-            stock,
-        ),
+        Check::new("nothing is available or reserved, all on hand is allocated", stock),
     ])
 }
 
@@ -113,12 +96,7 @@ fn all_confirmed(sales: &Sales, outcomes: &BTreeMap<String, Outcome>) -> Result<
     if others.is_empty() && outcomes.len() == sales.invoices.len() {
         Ok(format!("{} of {}", outcomes.len(), sales.invoices.len()))
     } else {
-        Err(format!(
-            "{} of {} are not: {}",
-            others.len(),
-            sales.invoices.len(),
-            some_of(&others)
-        ))
+        Err(format!("{} of {} are not: {}", others.len(), sales.invoices.len(), some_of(&others)))
     }
 }
 
@@ -142,11 +120,7 @@ fn sums(sales: &Sales, outcomes: &BTreeMap<String, Outcome>) -> Result<String, S
     if confirmed == expected {
         Ok(price::show(expected))
     } else {
-        Err(format!(
-            "{} where the lines come to {}",
-            price::show(confirmed),
-            price::show(expected)
-        ))
+        Err(format!("{} where the lines come to {}", price::show(confirmed), price::show(expected)))
     }
 }
 
@@ -158,9 +132,7 @@ fn once_each(
 ) -> Result<String, String> {
     let mut ids: HashMap<&str, HashSet<OrderId>> = HashMap::new();
     for order in orders {
-        ids.entry(order.reference.as_deref().unwrap_or_default())
-            .or_default()
-            .insert(order.id);
+        ids.entry(order.reference.as_deref().unwrap_or_default()).or_default().insert(order.id);
     }
     let mut offenders = Vec::new();
     let mut once = 0;
@@ -195,10 +167,7 @@ async fn settled_stock(
 ) -> anyhow::Result<Result<String, String>> {
     let started = Instant::now();
     loop {
-        let levels = administrator
-            .list_stock()
-            .await
-            .context("cannot list the stock")?;
+        let levels = administrator.list_stock().await.context("cannot list the stock")?;
         let found = sold_out(sales, &levels);
         if found.is_ok() || started.elapsed() >= longest {
             return Ok(found);
@@ -225,23 +194,12 @@ fn sold_out(sales: &Sales, levels: &[StockView]) -> Result<String, String> {
     if offenders.is_empty() {
         Ok(format!("{} products", price::thousands(controlled.len() as u64)))
     } else {
-        Err(format!(
-            "{} of {} products: {}",
-            offenders.len(),
-            controlled.len(),
-            some_of(&offenders)
-        ))
+        Err(format!("{} of {} products: {}", offenders.len(), controlled.len(), some_of(&offenders)))
     }
 }
 
 fn offence(level: &StockView) -> Option<String> {
-    let StockView {
-        sku,
-        on_hand,
-        reserved,
-        allocated,
-        available,
-    } = level;
+    let StockView { sku, on_hand, reserved, allocated, available } = level;
     let settled = *available == 0 && *reserved == 0 && on_hand == allocated;
     (!settled).then(|| {
         format!("{sku} on hand {on_hand}, reserved {reserved}, allocated {allocated}, available {available}")

@@ -159,9 +159,7 @@ pub struct Client {
 impl Client {
     /// A client that repeats each request for at most `patience`.
     pub fn new(gateway: &str, patience: Duration) -> Result<Client, reqwest::Error> {
-        Ok(Client {
-            transport: Arc::new(Transport::new(gateway, patience)?),
-        })
+        Ok(Client { transport: Arc::new(Transport::new(gateway, patience)?) })
     }
 
     /// How often requests had to wait so far.
@@ -171,16 +169,8 @@ impl Client {
 
     /// Registers a customer; that the account exists already is no error.
     pub async fn register(&self, credentials: &Credentials, name: &str) -> Result<Registered, CallError> {
-        let body = RegisterUser {
-            email: &credentials.email,
-            password: &credentials.password,
-            name,
-        };
-        match self
-            .transport
-            .send(&Call::new(Operation::RegisterUser).body(&body))
-            .await
-        {
+        let body = RegisterUser { email: &credentials.email, password: &credentials.password, name };
+        match self.transport.send(&Call::new(Operation::RegisterUser).body(&body)).await {
             Ok(_) => Ok(Registered::Now),
             Err(CallError::Refused { problem, .. }) if problem.name() == "email-taken" => {
                 Ok(Registered::Before)
@@ -226,17 +216,11 @@ impl Session {
         order: &PlaceOrder,
         idempotency_key: &str,
     ) -> Result<OrderView, CallError> {
-        self.ask(
-            Call::new(Operation::PlaceOrder)
-                .body(order)
-                .idempotency_key(idempotency_key),
-        )
-        .await
+        self.ask(Call::new(Operation::PlaceOrder).body(order).idempotency_key(idempotency_key)).await
     }
 
     pub async fn read_order(&self, order_id: OrderId) -> Result<OrderView, CallError> {
-        self.ask(Call::new(Operation::ReadOrder).path_parameter("order_id", &order_id.to_string()))
-            .await
+        self.ask(Call::new(Operation::ReadOrder).path_parameter("order_id", &order_id.to_string())).await
     }
 
     /// Every order of this customer.
@@ -254,9 +238,7 @@ impl Session {
         let mut items = Vec::new();
         let mut cursor = None;
         loop {
-            let call = Call::new(operation)
-                .query("limit", PAGE)
-                .query_if("cursor", cursor);
+            let call = Call::new(operation).query("limit", PAGE).query_if("cursor", cursor);
             let page: Page<T> = self.ask(call).await?;
             items.extend(page.items);
             if page.next_cursor.is_none() {

@@ -41,10 +41,7 @@ const CODES: &[(&str, &str)] = &[
 
 /// The two letters of a country, or `ZZ`, which ISO 3166 leaves free for one that is not known.
 pub fn code(name: &str) -> &'static str {
-    CODES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or("ZZ", |(_, code)| code)
+    CODES.iter().find(|(known, _)| *known == name).map_or("ZZ", |(_, code)| code)
 }
 
 #[cfg(test)]

@@ -54,22 +54,14 @@ async fn register_one(client: &Client, buyer: &Buyer, seed: &str) -> anyhow::Res
         .log_in(credentials)
         .await
         .context("if the account was made with another seed, give that with --seed")?;
-    let payment_method_id = session
-        .add_payment_method(APPROVED_CARD, PAYMENT_METHOD_KEY)
-        .await?;
-    Ok(Customer {
-        session,
-        payment_method_id,
-    })
+    let payment_method_id = session.add_payment_method(APPROVED_CARD, PAYMENT_METHOD_KEY).await?;
+    Ok(Customer { session, payment_method_id })
 }
 
 fn credentials(buyer: &Buyer, seed: &str) -> Credentials {
     let email = buyer.email();
     let digest = hex::encode(Sha256::digest(format!("{seed}/{email}")));
-    Credentials {
-        password: digest[..32].to_owned(),
-        email,
-    }
+    Credentials { password: digest[..32].to_owned(), email }
 }
 
 #[cfg(test)]

@@ -75,10 +75,7 @@ mod tests {
 
     #[test]
     fn what_lies_on_no_shelf_is_not_received() {
-        let postage = Product {
-            stock_controlled: false,
-            ..product(24)
-        };
+        let postage = Product { stock_controlled: false, ..product(24) };
         assert_eq!(row(&product(24)).received, 24);
         assert_eq!(row(&postage).received, 0);
     }

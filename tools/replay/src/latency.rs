@@ -48,14 +48,7 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let latency = Latency::of((1..=200).rev().map(Duration::from_millis).collect()).unwrap();
-        assert_eq!(
-            latency,
-            Latency {
-                orders: 200,
-                p50_ms: 100,
-                p99_ms: 198
-            }
-        );
+        assert_eq!(latency, Latency { orders: 200, p50_ms: 100, p99_ms: 198 });
         let one = Latency::of(vec![Duration::from_millis(7)]).unwrap();
         assert_eq!((one.p50_ms, one.p99_ms), (7, 7));
         assert_eq!(Latency::of(Vec::new()), None);

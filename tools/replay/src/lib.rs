@@ -99,15 +99,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
 
     let started = Instant::now();
     let progress = Progress::start(options.show, "checks", customers.len() + 1);
-    let checks = checks::run(
-        &sales,
-        &run.outcomes,
-        &administrator,
-        &customers,
-        &options,
-        &progress,
-    )
-    .await?;
+    let checks = checks::run(&sales, &run.outcomes, &administrator, &customers, &options, &progress).await?;
     progress.finish();
 
     let phases = report::Phases {
@@ -117,12 +109,5 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         waiting: run.waiting,
         checks: started.elapsed(),
     };
-    Ok(Report::new(
-        &options,
-        &sales,
-        &run.outcomes,
-        phases,
-        client.pauses(),
-        checks,
-    ))
+    Ok(Report::new(&options, &sales, &run.outcomes, phases, client.pauses(), checks))
 }

@@ -109,9 +109,7 @@ pub async fn place(
     });
     let mut under_way = JoinSet::new();
     for invoice in &sales.invoices {
-        let customer = customers
-            .get(&invoice.buyer)
-            .context("an invoice's buyer was not registered")?;
+        let customer = customers.get(&invoice.buyer).context("an invoice's buyer was not registered")?;
         let order = request(invoice, sales, product_ids, customer);
         let (number, key) = (invoice.number.clone(), invoice.idempotency_key());
         let (lane, customer) = (Arc::clone(&lane), Arc::clone(customer));
@@ -124,15 +122,8 @@ pub async fn place(
         progress.note(format!("{} sent", lane.posted.load(Ordering::Relaxed)));
         progress.advance(1);
     }
-    let last_posted = *lane
-        .last_posted
-        .lock()
-        .expect("invariant: nothing panics while it holds the lock");
-    Ok(Run {
-        outcomes,
-        orders: last_posted - started,
-        waiting: last_posted.elapsed(),
-    })
+    let last_posted = *lane.last_posted.lock().expect("invariant: nothing panics while it holds the lock");
+    Ok(Run { outcomes, orders: last_posted - started, waiting: last_posted.elapsed() })
 }
 
 fn request(invoice: &Invoice, sales: &Sales, product_ids: &[ProductId], customer: &Customer) -> PlaceOrder {
@@ -160,24 +151,14 @@ fn request(invoice: &Invoice, sales: &Sales, product_ids: &[ProductId], customer
 impl Lane {
     /// From POST to the end.
     async fn follow(&self, customer: &Customer, order: &PlaceOrder, idempotency_key: &str) -> Outcome {
-        let permit = self
-            .posting
-            .acquire()
-            .await
-            .expect("invariant: the semaphore is never closed");
+        let permit = self.posting.acquire().await.expect("invariant: the semaphore is never closed");
         let started = Instant::now();
         let answer = customer.session.place_order(order, idempotency_key).await;
         drop(permit);
         self.posted.fetch_add(1, Ordering::Relaxed);
-        *self
-            .last_posted
-            .lock()
-            .expect("invariant: nothing panics while it holds the lock") = Instant::now();
+        *self.last_posted.lock().expect("invariant: nothing panics while it holds the lock") = Instant::now();
         match answer {
-            Ok(view) => self
-                .wait(customer, &view, started)
-                .await
-                .unwrap_or_else(Outcome::from),
+            Ok(view) => self.wait(customer, &view, started).await.unwrap_or_else(Outcome::from),
             Err(error) => Outcome::from(error),
         }
     }
@@ -195,11 +176,7 @@ impl Lane {
             tokio::time::sleep(usual.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
         }
         loop {
-            let permit = self
-                .reading
-                .acquire()
-                .await
-                .expect("invariant: the semaphore is never closed");
+            let permit = self.reading.acquire().await.expect("invariant: the semaphore is never closed");
             let view = customer.session.read_order(placed.id).await?;
             drop(permit);
             if let Some(end) = end(&view) {
@@ -208,9 +185,7 @@ impl Lane {
                     end,
                     total: view.total,
                     placed: if earlier { Placed::Before } else { Placed::Now },
-                    by_service: view
-                        .ended_at
-                        .and_then(|ended_at| (ended_at - view.placed_at).to_std().ok()),
+                    by_service: view.ended_at.and_then(|ended_at| (ended_at - view.placed_at).to_std().ok()),
                     observed: started.elapsed(),
                 };
                 self.learn(&ended);
@@ -238,10 +213,9 @@ impl Lane {
 impl From<CallError> for Outcome {
     fn from(error: CallError) -> Outcome {
         match error {
-            CallError::Refused { problem, .. } => Outcome::Refused {
-                problem: problem.name().to_owned(),
-                detail: problem.to_string(),
-            },
+            CallError::Refused { problem, .. } => {
+                Outcome::Refused { problem: problem.name().to_owned(), detail: problem.to_string() }
+            }
             CallError::GaveUp { .. } | CallError::Unreadable { .. } => {
                 Outcome::Failed(format!("{:#}", anyhow::Error::from(error)))
             }

@@ -75,14 +75,8 @@ mod tests {
 
     #[test]
     fn what_is_no_price_is_refused_by_name() {
-        for text in [
-            "", ".", ".5", "5.", "-1", "+1", "1,5", "1e3", "abc", "1.2.3", " 1", "£1",
-        ] {
-            assert_eq!(
-                parse(text),
-                Err(PriceError::NotADecimal(text.to_owned())),
-                "{text}"
-            );
+        for text in ["", ".", ".5", "5.", "-1", "+1", "1,5", "1e3", "abc", "1.2.3", " 1", "£1"] {
+            assert_eq!(parse(text), Err(PriceError::NotADecimal(text.to_owned())), "{text}");
         }
         assert_eq!(parse("0.001"), Err(PriceError::NotWholePence("0.001".to_owned())));
         for text in ["1000000", "99999999999999999999999"] {

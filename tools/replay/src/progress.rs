@@ -19,11 +19,7 @@ pub enum Show {
 impl Show {
     /// A bar where somebody can see it.
     pub fn suitable() -> Show {
-        if std::io::stderr().is_terminal() {
-            Show::Bar
-        } else {
-            Show::Lines
-        }
+        if std::io::stderr().is_terminal() { Show::Bar } else { Show::Lines }
     }
 }
 
@@ -43,24 +39,15 @@ impl Progress {
         };
         let style = ProgressStyle::with_template("{prefix:<12} {wide_bar} {pos:>6}/{len} {elapsed:>4}{msg}")
             .expect("invariant: the template is well-formed");
-        let bar = ProgressBar::with_draw_target(Some(total as u64), target)
-            .with_style(style)
-            .with_prefix(name);
+        let bar =
+            ProgressBar::with_draw_target(Some(total as u64), target).with_style(style).with_prefix(name);
         bar.tick();
-        Progress {
-            show,
-            name,
-            bar,
-            last_line: Mutex::new(Instant::now()),
-        }
+        Progress { show, name, bar, last_line: Mutex::new(Instant::now()) }
     }
 
     pub fn advance(&self, steps: usize) {
         self.bar.inc(steps as u64);
-        let mut last_line = self
-            .last_line
-            .lock()
-            .expect("invariant: nothing panics while it holds the lock");
+        let mut last_line = self.last_line.lock().expect("invariant: nothing panics while it holds the lock");
         if self.show == Show::Lines && last_line.elapsed() >= BETWEEN_LINES {
             *last_line = Instant::now();
             self.line();

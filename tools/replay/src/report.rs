@@ -115,9 +115,7 @@ impl Report {
     }
 
     pub fn failures(&self) -> impl Iterator<Item = &Check> {
-        self.checks
-            .iter()
-            .filter(|check| check.result == CheckResult::Fails)
+        self.checks.iter().filter(|check| check.result == CheckResult::Fails)
     }
 }
 

@@ -80,25 +80,16 @@ impl Header {
         let names = fields(line)?;
         let mut places = [0; COLUMNS.len()];
         for (place, column) in places.iter_mut().zip(COLUMNS) {
-            *place = names
-                .iter()
-                .position(|name| name == column)
-                .ok_or(HeaderError::Missing(column))?;
+            *place = names.iter().position(|name| name == column).ok_or(HeaderError::Missing(column))?;
         }
-        Ok(Header {
-            width: names.len(),
-            places,
-        })
+        Ok(Header { width: names.len(), places })
     }
 
     /// Reads a line below this header.
     pub fn row(&self, line: &[u8]) -> Result<Row, RowError> {
         let fields = fields(line)?;
         if fields.len() != self.width {
-            return Err(RowError::Columns {
-                found: fields.len(),
-                expected: self.width,
-            });
+            return Err(RowError::Columns { found: fields.len(), expected: self.width });
         }
         let texts = self.places.map(|place| fields[place].as_str());
         for (text, column) in texts.iter().zip(COLUMNS) {
@@ -106,29 +97,16 @@ impl Header {
                 return Err(RowError::ControlCharacter { column });
             }
         }
-        let [
-            invoice,
-            stock_code,
-            description,
-            quantity,
-            date,
-            unit_price,
-            customer,
-            country,
-        ] = texts;
+        let [invoice, stock_code, description, quantity, date, unit_price, customer, country] = texts;
         Ok(Row {
             invoice: word("InvoiceNo", invoice)?,
             stock_code: code("StockCode", stock_code)?,
             description: description.split_whitespace().collect::<Vec<_>>().join(" "),
-            quantity: quantity
-                .parse()
-                .map_err(|_| RowError::Quantity(quantity.to_owned()))?,
+            quantity: quantity.parse().map_err(|_| RowError::Quantity(quantity.to_owned()))?,
             date: NaiveDateTime::parse_from_str(date, "%m/%d/%Y %H:%M")
                 .map_err(|_| RowError::Date(date.to_owned()))?,
             price: price::parse(unit_price)?,
-            customer: (!customer.is_empty())
-                .then(|| word("CustomerID", customer))
-                .transpose()?,
+            customer: (!customer.is_empty()).then(|| word("CustomerID", customer)).transpose()?,
             country: country.to_owned(),
         })
     }
@@ -136,26 +114,18 @@ impl Header {
 
 /// The trimmed fields of one line; letters that are not UTF-8 are replaced, since only names hold any.
 fn fields(line: &[u8]) -> Result<Vec<String>, csv::Error> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .buffer_capacity(line.len().max(1))
-        .from_reader(line);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).buffer_capacity(line.len().max(1)).from_reader(line);
     let mut record = csv::ByteRecord::new();
     reader.read_byte_record(&mut record)?;
-    Ok(record
-        .iter()
-        .map(|field| String::from_utf8_lossy(field).trim().to_owned())
-        .collect())
+    Ok(record.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect())
 }
 
 /// A short text of visible ASCII characters and spaces.
 fn code(column: &'static str, text: &str) -> Result<String, RowError> {
     let plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if text.is_empty() || text.len() > LONGEST_CODE || !plain {
-        return Err(RowError::Code {
-            column,
-            text: text.to_owned(),
-        });
+        return Err(RowError::Code { column, text: text.to_owned() });
     }
     Ok(text.to_owned())
 }
@@ -163,10 +133,7 @@ fn code(column: &'static str, text: &str) -> Result<String, RowError> {
 /// A code that can stand in a header and before the `@` of an e-mail address.
 fn word(column: &'static str, text: &str) -> Result<String, RowError> {
     let text = code(column, text)?;
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         Ok(text)
     } else {
         Err(RowError::Code { column, text })
@@ -217,9 +184,7 @@ mod tests {
             b"\xef\xbb\xbfCountry,CustomerID,UnitPrice,InvoiceDate,Quantity,Description,StockCode,InvoiceNo,More",
         )
         .unwrap();
-        let row = header
-            .row(b"France,12583,3.75,12/1/2010 8:45,24,CLOCK,22728,536370,x\r")
-            .unwrap();
+        let row = header.row(b"France,12583,3.75,12/1/2010 8:45,24,CLOCK,22728,536370,x\r").unwrap();
         assert_eq!((row.invoice.as_str(), row.quantity), ("536370", 24));
         let missing = Header::read(b"InvoiceNo,StockCode").unwrap_err();
         assert_eq!(missing.to_string(), "the first line names no column Description");
@@ -227,10 +192,7 @@ mod tests {
 
     #[test]
     fn each_way_to_be_unreadable_has_its_reason() {
-        assert_eq!(
-            reason("536370,22728,CLOCK,24"),
-            "4 columns where the header has 8"
-        );
+        assert_eq!(reason("536370,22728,CLOCK,24"), "4 columns where the header has 8");
         assert_eq!(
             reason("536370,22728,\"CLOCK,24,12/1/2010 8:45,3.75,12583,France"),
             "3 columns where the header has 8"

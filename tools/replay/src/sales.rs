@@ -12,20 +12,8 @@ use crate::row::{Header, Row};
 
 const SHIPPED: &[u8] = include_bytes!("../data/online_retail_france.csv");
 /// Postage, carriage, discounts, samples, fees, donations and manual lines: nothing that lies on a shelf.
-const WITHOUT_STOCK: [&str; 12] = [
-    "POST",
-    "DOT",
-    "M",
-    "C",
-    "C2",
-    "C3",
-    "D",
-    "S",
-    "B",
-    "CRUK",
-    "AMAZONFEE",
-    "BANK CHARGES",
-];
+const WITHOUT_STOCK: [&str; 12] =
+    ["POST", "DOT", "M", "C", "C2", "C3", "D", "S", "B", "CRUK", "AMAZONFEE", "BANK CHARGES"];
 
 /// Where the orders come from.
 #[derive(Debug, Clone)]
@@ -81,11 +69,7 @@ pub struct Invoice {
 impl Invoice {
     /// The words by which the order can be found again.
     pub fn reference(&self) -> String {
-        format!(
-            "invoice {} {}",
-            self.number,
-            self.date.format("%Y-%m-%dT%H:%M:%S")
-        )
+        format!("invoice {} {}", self.number, self.date.format("%Y-%m-%dT%H:%M:%S"))
     }
 
     /// One order for each invoice, however often it is sent.
@@ -155,15 +139,9 @@ impl Sales {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let taken = header
-                .row(line)
-                .map_err(anyhow::Error::from)
-                .and_then(|row| reader.take(row));
+            let taken = header.row(line).map_err(anyhow::Error::from).and_then(|row| reader.take(row));
             if let Err(error) = taken {
-                reader.sales.unreadable.push(Unreadable {
-                    line: number,
-                    reason: format!("{error:#}"),
-                });
+                reader.sales.unreadable.push(Unreadable { line: number, reason: format!("{error:#}") });
             }
         }
         reader.sales.cancellations = reader.cancellations.len();
@@ -210,12 +188,7 @@ impl Reader {
         let place = *self.product_places.entry(sku).or_insert_with_key(|sku| {
             products.push(Product {
                 sku: sku.clone(),
-                name: if row.description.is_empty() {
-                    &row.stock_code
-                } else {
-                    &row.description
-                }
-                .clone(),
+                name: if row.description.is_empty() { &row.stock_code } else { &row.description }.clone(),
                 price: row.price,
                 stock_controlled: !WITHOUT_STOCK
                     .iter()
@@ -233,9 +206,7 @@ impl Reader {
         let invoices = &mut self.sales.invoices;
         let place = *self.invoice_places.entry(row.invoice.clone()).or_insert_with(|| {
             invoices.push(Invoice {
-                buyer: row
-                    .customer
-                    .map_or_else(|| Buyer::OfInvoice(row.invoice.clone()), Buyer::Customer),
+                buyer: row.customer.map_or_else(|| Buyer::OfInvoice(row.invoice.clone()), Buyer::Customer),
                 number: row.invoice,
                 date: row.date,
                 country: row.country,

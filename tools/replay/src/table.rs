@@ -13,11 +13,7 @@ const UNREADABLE_SHOWN: usize = 20;
 
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
-        writeln!(
-            out,
-            "{} through {}, {} at once",
-            self.file, self.gateway, self.concurrency
-        )?;
+        writeln!(out, "{} through {}, {} at once", self.file, self.gateway, self.concurrency)?;
         self.fmt_unreadable(out)?;
         writeln!(out)?;
         self.fmt_counts(out)?;
@@ -38,11 +34,7 @@ impl Display for Report {
 impl Report {
     fn fmt_unreadable(&self, out: &mut Formatter<'_>) -> Result {
         for unreadable in self.unreadable.iter().take(UNREADABLE_SHOWN) {
-            writeln!(
-                out,
-                "  line {} is left out: {}",
-                unreadable.line, unreadable.reason
-            )?;
+            writeln!(out, "  line {} is left out: {}", unreadable.line, unreadable.reason)?;
         }
         match self.unreadable.len().saturating_sub(UNREADABLE_SHOWN) {
             0 => Ok(()),
@@ -60,12 +52,7 @@ impl Report {
             before => format!("{before} of them by an earlier run"),
         };
         count(out, "placed", self.orders.placed, &before)?;
-        count(
-            out,
-            "confirmed",
-            self.orders.confirmed,
-            &price::show(self.confirmed_pence),
-        )?;
+        count(out, "confirmed", self.orders.confirmed, &price::show(self.confirmed_pence))?;
         by_reason(out, "rejected", &self.orders.rejected)?;
         by_reason(out, "refused", &self.orders.refused)?;
         let rare = [
@@ -93,16 +80,8 @@ impl Report {
         }
         let rate = self.confirmed_per_second.as_deref().unwrap_or("none placed now");
         entry(out, "orders/s", rate, "confirmed ÷ (orders + waiting)")?;
-        latency(
-            out,
-            self.latency_by_service,
-            "POST to confirmed by the service's placed_at and ended_at",
-        )?;
-        latency(
-            out,
-            self.latency_observed,
-            "the same as observed, from sending to reading the end",
-        )?;
+        latency(out, self.latency_by_service, "POST to confirmed by the service's placed_at and ended_at")?;
+        latency(out, self.latency_observed, "the same as observed, from sending to reading the end")?;
         let pauses = format!(
             "{} for the rate limit, {} for what was away",
             self.pauses.rate_limited, self.pauses.unavailable

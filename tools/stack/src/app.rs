@@ -33,10 +33,7 @@ fn part(instance: &Instance, app: App) -> anyhow::Result<Part> {
         ],
         folder: instance.run(),
         log: instance.log(app.name()),
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(15),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(15) },
         identity: Identity::Caller,
         stale: None,
     })
@@ -52,19 +49,13 @@ pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
         program: instance.programs.join(CARD_SANDBOX),
         arguments: Vec::new(),
         environment: vec![
-            (
-                "SANDBOX_LISTEN".to_owned(),
-                format!("127.0.0.1:{}", instance.ports.card_sandbox()).into(),
-            ),
+            ("SANDBOX_LISTEN".to_owned(), format!("127.0.0.1:{}", instance.ports.card_sandbox()).into()),
             ("SANDBOX_LOG".to_owned(), folder.join("charges.jsonl").into()),
             ("SANDBOX_API_KEY".to_owned(), key.into()),
         ],
         folder,
         log: instance.log(CARD_SANDBOX),
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(5),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(5) },
         identity: Identity::Caller,
         stale: None,
     })

@@ -15,13 +15,10 @@ use crate::{Instance, health, identity, secrets, sentry, stop, supervisor};
 
 /// Runs the sidecar with these arguments of the CLI until this process is asked to end.
 pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<()> {
-    let asks_for_version = arguments
-        .iter()
-        .any(|argument| matches!(argument.as_str(), "--version" | "--build-info"));
+    let asks_for_version =
+        arguments.iter().any(|argument| matches!(argument.as_str(), "--version" | "--build-info"));
     if asks_for_version {
-        let error = std::process::Command::new(program(instance))
-            .args(arguments)
-            .exec();
+        let error = std::process::Command::new(program(instance)).args(arguments).exec();
         return Err(error).context("daprd cannot be started");
     }
     let app = app_of(&arguments)?;
@@ -35,17 +32,9 @@ pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<
 pub fn install_launcher(instance: &Instance) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
 
-    let launcher = instance
-        .home
-        .join("runtime")
-        .join(".dapr")
-        .join("bin")
-        .join("daprd");
+    let launcher = instance.home.join("runtime").join(".dapr").join("bin").join("daprd");
     let stack = instance.programs.join("stack");
-    let script = format!(
-        "#!/bin/sh\n# Written by `stack up`.\nexec '{}' daprd \"$@\"\n",
-        stack.display()
-    );
+    let script = format!("#!/bin/sh\n# Written by `stack up`.\nexec '{}' daprd \"$@\"\n", stack.display());
     write_whole(&launcher, script.as_bytes())?;
     std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o700))?;
     Ok(())
@@ -64,37 +53,22 @@ fn part(instance: &Instance, app: App, arguments: &[String]) -> anyhow::Result<P
     let environment: Vec<(&str, OsString)> = vec![
         ("DAPR_API_TOKEN", tokens.dapr_api_token.into()),
         ("APP_API_TOKEN", tokens.app_api_token.into()),
-        (
-            "DAPR_SENTRY_TOKEN_FILE",
-            identity::token_file(instance, app).into(),
-        ),
+        ("DAPR_SENTRY_TOKEN_FILE", identity::token_file(instance, app).into()),
         ("DAPR_TRUST_ANCHORS", anchor.into()),
         ("DAPR_HOST_IP", "127.0.0.1".into()),
         ("NAMESPACE", "default".into()),
         ("APP_SECRETS_FILE", secrets::store_file(instance, app).into()),
-        (
-            "KAFKA_BROKERS",
-            format!("127.0.0.1:{}", instance.ports.kafka()).into(),
-        ),
+        ("KAFKA_BROKERS", format!("127.0.0.1:{}", instance.ports.kafka()).into()),
         ("NAME_RESOLUTION_FILE", name_resolution_file(instance).into()),
     ];
     Ok(Part {
         name: health::sidecar(app),
         program: program(instance),
-        arguments: adjust(arguments, instance.ports.sentry())
-            .into_iter()
-            .map(Into::into)
-            .collect(),
-        environment: environment
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+        arguments: adjust(arguments, instance.ports.sentry()).into_iter().map(Into::into).collect(),
+        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         folder: instance.run(),
         log: instance.log(&health::sidecar(app)),
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(12),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(12) },
         identity: Identity::Caller,
         stale: None,
     })
@@ -150,11 +124,8 @@ mod tests {
 
     #[test]
     fn sentrys_address_is_replaced_and_nothing_listens_on_all_addresses() {
-        let adjusted = adjust(
-            &words("--app-id order --enable-mtls --sentry-address localhost:50001"),
-            3850,
-        )
-        .join(" ");
+        let adjusted =
+            adjust(&words("--app-id order --enable-mtls --sentry-address localhost:50001"), 3850).join(" ");
         assert!(adjusted.contains("--sentry-address 127.0.0.1:3850"));
         assert!(!adjusted.contains("50001"));
         assert!(adjusted.contains("--dapr-internal-grpc-listen-address 127.0.0.1"));
@@ -163,10 +134,7 @@ mod tests {
 
     #[test]
     fn the_app_is_the_one_in_the_arguments() {
-        assert_eq!(
-            app_of(&words("--mode standalone --app-id order --app-port 1")).unwrap(),
-            App::Order
-        );
+        assert_eq!(app_of(&words("--mode standalone --app-id order --app-port 1")).unwrap(), App::Order);
         assert!(app_of(&words("--app-id stranger")).is_err());
         assert!(app_of(&words("--mode standalone")).is_err());
     }

@@ -24,10 +24,7 @@ pub struct Server {
 impl Server {
     /// The superuser's address of a database.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres:{}@127.0.0.1:{}/{database}",
-            self.password, self.port
-        )
+        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 }
 
@@ -43,14 +40,10 @@ pub async fn start(instance: &Instance) -> anyhow::Result<Server> {
         Some(server) => server,
         None => launch(instance, password).await?,
     };
-    let mut connection = postgres::wait_ready(server.port, &server.password, Duration::from_secs(20))
-        .await
-        .with_context(|| {
-            format!(
-                "the test server has not started; see {}",
-                instance.short(&log(instance))
-            )
-        })?;
+    let mut connection =
+        postgres::wait_ready(server.port, &server.password, Duration::from_secs(20)).await.with_context(
+            || format!("the test server has not started; see {}", instance.short(&log(instance))),
+        )?;
     roles::provision_roles(&mut connection, |_| Ok(server.password.clone())).await?;
     Ok(server)
 }
@@ -70,9 +63,7 @@ pub fn stop(instance: &Instance) -> anyhow::Result<()> {
         return Ok(());
     }
     // It may have been killed before, which pg_ctl calls a failure to stop.
-    let output = control(instance, &["stop", "-m", "fast", "-w"])
-        .output()
-        .context("cannot run pg_ctl")?;
+    let output = control(instance, &["stop", "-m", "fast", "-w"]).output().context("cannot run pg_ctl")?;
     if !output.status.success() && data(instance).join("postmaster.pid").exists() {
         say::warn(String::from_utf8_lossy(&output.stderr).trim());
     }
@@ -88,11 +79,7 @@ pub async fn migrate(instance: &Instance) -> anyhow::Result<String> {
     for app in roles::databases() {
         migrate_one(instance, &server, &mut connection, app).await?;
         let variable = app.name().to_uppercase();
-        writeln!(
-            lines,
-            "export {variable}_DATABASE_URL={}",
-            server.url(&format!("dev_{app}"))
-        )?;
+        writeln!(lines, "export {variable}_DATABASE_URL={}", server.url(&format!("dev_{app}")))?;
     }
     Ok(lines)
 }
@@ -106,9 +93,7 @@ async fn migrate_one(
     let database = format!("dev_{app}");
     make(server, connection, app, &database).await?;
     if !provision::migrations(&instance.root, app).is_dir() {
-        say::warn(format!(
-            "migrations/{app} does not exist yet; {database} is empty"
-        ));
+        say::warn(format!("migrations/{app} does not exist yet; {database} is empty"));
         return Ok(());
     }
     let [login, _] = secrets::login_roles(app);
@@ -117,9 +102,7 @@ async fn migrate_one(
         // A migration was changed before its release: what it made here can be made anew.
         say::warn(format!("{first:#}; {database} is made anew"));
         let statement = format!("drop database \"{database}\" with (force)");
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
         make(server, connection, app, &database).await?;
         provision::migrate(&instance.root, app, options()).await?;
     }
@@ -142,25 +125,15 @@ async fn running(instance: &Instance, password: &str) -> Option<Server> {
     let lock = std::fs::read_to_string(data(instance).join("postmaster.pid")).ok()?;
     let port = lock.lines().nth(3)?.parse().ok()?;
     postgres::connect(port, password, "postgres").await.ok()?;
-    Some(Server {
-        port,
-        password: password.to_owned(),
-    })
+    Some(Server { port, password: password.to_owned() })
 }
 
 async fn launch(instance: &Instance, password: String) -> anyhow::Result<Server> {
-    if !process::all()
-        .iter()
-        .any(|process| process.serves(&data(instance)))
-    {
+    if !process::all().iter().any(|process| process.serves(&data(instance))) {
         // The number in it may be another program's by now.
         let _ = std::fs::remove_file(data(instance).join("postmaster.pid"));
     }
-    let port = if ports::free(USUAL_PORT) {
-        USUAL_PORT
-    } else {
-        ports::any_free()?
-    };
+    let port = if ports::free(USUAL_PORT) { USUAL_PORT } else { ports::any_free()? };
     let settings: Vec<String> = postgres::arguments(&data(instance), port, Settings::Throwaway)
         .into_iter()
         .skip(2)
@@ -174,10 +147,7 @@ async fn launch(instance: &Instance, password: String) -> anyhow::Result<Server>
         .status()
         .context("cannot run pg_ctl")?;
     if !status.success() {
-        bail!(
-            "the test server has not started; see {}",
-            instance.short(&log(instance))
-        );
+        bail!("the test server has not started; see {}", instance.short(&log(instance)));
     }
     Ok(Server { port, password })
 }

@@ -68,10 +68,8 @@ pub async fn sweep(instance: &Instance) -> anyhow::Result<()> {
             return Ok(());
         }
         if began.elapsed() > 2 * KINDLY {
-            let names: Vec<String> = left
-                .iter()
-                .map(|process| format!("{} ({})", process.program(), process.pid))
-                .collect();
+            let names: Vec<String> =
+                left.iter().map(|process| format!("{} ({})", process.program(), process.pid)).collect();
             bail!("these processes do not end: {}", names.join(", "));
         }
         for process in &left {
@@ -88,11 +86,7 @@ pub async fn sweep(instance: &Instance) -> anyhow::Result<()> {
 
 /// SIGTERM would let PostgreSQL wait for its clients to leave.
 fn kind_signal(instance: &Instance, process: &Process) -> Signal {
-    if process.is_part(&instance.home, postgres::NAME) {
-        Signal::INT
-    } else {
-        Signal::TERM
-    }
+    if process.is_part(&instance.home, postgres::NAME) { Signal::INT } else { Signal::TERM }
 }
 
 async fn follow(instance: &Instance, keeper: &Process) -> anyhow::Result<()> {

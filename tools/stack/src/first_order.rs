@@ -38,10 +38,7 @@ pub async fn prove(instance: &Instance) -> anyhow::Result<()> {
         )
     })?;
     crate::part::write_whole(&proof, order.to_string().as_bytes())?;
-    say::line(format!(
-        "✓ one order through the gateway ({})",
-        say::duration(began.elapsed())
-    ));
+    say::line(format!("✓ one order through the gateway ({})", say::duration(began.elapsed())));
     Ok(())
 }
 
@@ -53,17 +50,11 @@ pub fn forget(instance: &Instance) {
 async fn place(instance: &Instance) -> anyhow::Result<Value> {
     let vault = Vault::open(instance)?;
     let client = Client {
-        http: reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(10))
-            .build()?,
+        http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?,
         base: instance.gateway_url(),
     };
     let administrator = client
-        .log_in(
-            &vault.existing(ADMINISTRATOR_EMAIL)?,
-            &vault.existing(ADMINISTRATOR_PASSWORD)?,
-        )
+        .log_in(&vault.existing(ADMINISTRATOR_EMAIL)?, &vault.existing(ADMINISTRATOR_PASSWORD)?)
         .await?;
     let products = client.import(&administrator).await?;
     let password = vault.existing(SAMPLE_PASSWORD)?;
@@ -92,15 +83,8 @@ async fn place(instance: &Instance) -> anyhow::Result<Value> {
         .await?;
     let id = order["id"].as_str().context("the order has no id")?.to_owned();
     let ended = client.wait_for_end(&customer, &id).await?;
-    let timeline = client
-        .send(
-            Method::GET,
-            &format!("/v1/orders/{id}/timeline"),
-            Some(&customer),
-            None,
-            None,
-        )
-        .await?;
+    let timeline =
+        client.send(Method::GET, &format!("/v1/orders/{id}/timeline"), Some(&customer), None, None).await?;
     tell(&ended, &timeline);
     match ended["status"].as_str() {
         Some("confirmed") => Ok(ended),
@@ -111,9 +95,7 @@ async fn place(instance: &Instance) -> anyhow::Result<Value> {
 /// Two mugs, a tea towel and postage.
 fn lines(products: &Value) -> anyhow::Result<Vec<Value>> {
     let wanted = [("SAMPLE-MUG", 2), ("SAMPLE-TOWEL", 1), ("SAMPLE-POSTAGE", 1)];
-    let rows = products["rows"]
-        .as_array()
-        .context("the import's answer has no rows")?;
+    let rows = products["rows"].as_array().context("the import's answer has no rows")?;
     wanted
         .iter()
         .map(|(sku, quantity)| {
@@ -121,10 +103,7 @@ fn lines(products: &Value) -> anyhow::Result<Vec<Value>> {
                 .iter()
                 .find(|row| row["sku"] == *sku)
                 .with_context(|| format!("{sku} was not imported"))?;
-            let price = CATALOGUE
-                .iter()
-                .find(|(name, ..)| name == sku)
-                .map_or(0, |(_, _, price, _)| *price);
+            let price = CATALOGUE.iter().find(|(name, ..)| name == sku).map_or(0, |(_, _, price, _)| *price);
             let money = json!({ "amount": price, "currency": "GBP" });
             Ok(json!({ "product_id": row["product_id"], "quantity": quantity, "unit_price": money }))
         })
@@ -142,22 +121,14 @@ fn tell(order: &Value, timeline: &Value) {
     ));
     let mut first = None;
     for entry in timeline["items"].as_array().into_iter().flatten() {
-        let at = entry["at"]
-            .as_str()
-            .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let at = entry["at"].as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         let start = *first.get_or_insert(at);
-        let after = at
-            .zip(start)
-            .map_or(0, |(at, start)| (at - start).num_milliseconds());
+        let after = at.zip(start).map_or(0, |(at, start)| (at - start).num_milliseconds());
         let from = match entry["kind"].as_str() {
             Some("heard") => format!(" from {}", word(&entry["who"])),
             _ => String::new(),
         };
-        say::line(format!(
-            "    +{after:>5} ms  {:<8} {}{from}",
-            word(&entry["kind"]),
-            word(&entry["name"])
-        ));
+        say::line(format!("    +{after:>5} ms  {:<8} {}{from}", word(&entry["kind"]), word(&entry["name"])));
     }
     say::line("");
 }
@@ -170,13 +141,8 @@ struct Client {
 impl Client {
     async fn log_in(&self, email: &str, password: &str) -> anyhow::Result<String> {
         let body = json!({ "email": email, "password": password });
-        let session = self
-            .send(Method::POST, "/v1/sessions", None, None, Some(body))
-            .await?;
-        Ok(session["access_token"]
-            .as_str()
-            .context("the log-in gives no access token")?
-            .to_owned())
+        let session = self.send(Method::POST, "/v1/sessions", None, None, Some(body)).await?;
+        Ok(session["access_token"].as_str().context("the log-in gives no access token")?.to_owned())
     }
 
     /// The first start registers the customer; later ones find the account.
@@ -216,23 +182,13 @@ impl Client {
     async fn wait_for_end(&self, customer: &str, id: &str) -> anyhow::Result<Value> {
         let began = Instant::now();
         loop {
-            let order = self
-                .send(
-                    Method::GET,
-                    &format!("/v1/orders/{id}"),
-                    Some(customer),
-                    None,
-                    None,
-                )
-                .await?;
+            let order =
+                self.send(Method::GET, &format!("/v1/orders/{id}"), Some(customer), None, None).await?;
             if order["status"] != "placed" {
                 return Ok(order);
             }
             if began.elapsed() > PATIENCE {
-                bail!(
-                    "the order {id} is still being handled after {}",
-                    say::duration(PATIENCE)
-                );
+                bail!("the order {id} is still being handled after {}", say::duration(PATIENCE));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -259,15 +215,9 @@ impl Client {
             if let Some(body) = &body {
                 request = request.json(body);
             }
-            let answer = request
-                .send()
-                .await
-                .with_context(|| format!("{method} {path} was not answered"))?;
+            let answer = request.send().await.with_context(|| format!("{method} {path} was not answered"))?;
             let status = answer.status();
-            let pause = answer
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok()?.parse().ok());
+            let pause = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let pause = pause.map_or(USUAL_PAUSE, Duration::from_secs);
             let text = answer.text().await?;
             if status.is_success() {

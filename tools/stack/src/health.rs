@@ -14,11 +14,7 @@ pub async fn answers(url: &str) -> bool {
     let Ok(client) = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build() else {
         return false;
     };
-    client
-        .get(url)
-        .send()
-        .await
-        .is_ok_and(|answer| answer.status().is_success())
+    client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// Whether something takes connections there.
@@ -36,10 +32,7 @@ pub async fn healthy(instance: &Instance, part: &str) -> bool {
         "sentry" => answers(&sentry::health_url(instance)).await,
         "card-sandbox" => listens(ports.card_sandbox()).await,
         "dapr" => true,
-        other => match other
-            .strip_suffix("-daprd")
-            .map_or_else(|| Of::app(other), Of::sidecar)
-        {
+        other => match other.strip_suffix("-daprd").map_or_else(|| Of::app(other), Of::sidecar) {
             Some(Of::App(app)) => answers(&format!("http://127.0.0.1:{}/readyz", ports.app(app))).await,
             Some(Of::Sidecar(app)) => {
                 answers(&format!("http://127.0.0.1:{}/v1.0/healthz", ports.dapr_http(app))).await
@@ -66,9 +59,8 @@ impl Of {
 
 /// Every part in the order in which they start.
 pub fn parts() -> Vec<String> {
-    let mut parts: Vec<String> = ["postgres", "kafka", "sentry", "card-sandbox", "dapr"]
-        .map(String::from)
-        .to_vec();
+    let mut parts: Vec<String> =
+        ["postgres", "kafka", "sentry", "card-sandbox", "dapr"].map(String::from).to_vec();
     for app in App::ALL {
         parts.push(app.name().to_owned());
         parts.push(sidecar(app));

@@ -30,19 +30,14 @@ pub fn keys_file(instance: &Instance) -> std::path::PathBuf {
 /// Writes a token for each sidecar and the key for sentry.
 pub fn issue(instance: &Instance, now: DateTime<Utc>) -> anyhow::Result<()> {
     let pair = Ed25519KeyPair::generate().map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
-    let document = pair
-        .to_pkcs8v1()
-        .map_err(|_| anyhow::anyhow!("the Ed25519 key cannot be written"))?;
+    let document = pair.to_pkcs8v1().map_err(|_| anyhow::anyhow!("the Ed25519 key cannot be written"))?;
     let key = EncodingKey::from_ed_der(document.as_ref());
     let keys = json!({ "keys": [{
         "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": KEY_ID,
         "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
     }] });
     write_whole(&keys_file(instance), &serde_json::to_vec_pretty(&keys)?)?;
-    let header = Header {
-        kid: Some(KEY_ID.to_owned()),
-        ..Header::new(Algorithm::EdDSA)
-    };
+    let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::EdDSA) };
     for app in App::ALL {
         let claims = json!({
             "sub": format!("spiffe://public/ns/default/{app}"),
@@ -73,9 +68,7 @@ mod tests {
         validation.set_audience(&["spiffe://localhost/ns/default/dapr-sentry"]);
         for app in App::ALL {
             let token = std::fs::read_to_string(token_file(&instance, app)).unwrap();
-            let claims = jsonwebtoken::decode::<serde_json::Value>(&token, &key, &validation)
-                .unwrap()
-                .claims;
+            let claims = jsonwebtoken::decode::<serde_json::Value>(&token, &key, &validation).unwrap().claims;
             assert_eq!(claims["sub"], format!("spiffe://public/ns/default/{app}"));
         }
     }

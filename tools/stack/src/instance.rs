@@ -33,9 +33,9 @@ impl Instance {
     /// The instance that the environment names.
     pub fn from_environment() -> anyhow::Result<Instance> {
         let offset = match std::env::var(OFFSET_VARIABLE) {
-            Ok(text) => text
-                .parse()
-                .with_context(|| format!("{OFFSET_VARIABLE}={text} is not a port offset"))?,
+            Ok(text) => {
+                text.parse().with_context(|| format!("{OFFSET_VARIABLE}={text} is not a port offset"))?
+            }
             Err(_) => 0,
         };
         let home = std::env::var_os(HOME_VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_HOME), PathBuf::from);
@@ -44,20 +44,11 @@ impl Instance {
 
     /// An instance under `home` (relative to `root`, unless absolute).
     pub fn new(root: &Path, home: &Path, offset: u16) -> anyhow::Result<Instance> {
-        let root = root
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", root.display()))?;
+        let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
         let home = root.join(home);
         std::fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
-        let home = home
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", home.display()))?;
-        Ok(Instance {
-            root,
-            home,
-            ports: Ports::with_offset(offset)?,
-            programs: programs()?,
-        })
+        let home = home.canonicalize().with_context(|| format!("cannot find {}", home.display()))?;
+        Ok(Instance { root, home, ports: Ports::with_offset(offset)?, programs: programs()? })
     }
 
     /// Whether it is the one that compose/dapr.yaml describes as it stands.
@@ -92,10 +83,7 @@ impl Instance {
 
     /// A path as a person in the repository would type it.
     pub fn short(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
     /// The value that marks every process of this instance.
@@ -131,19 +119,13 @@ impl Instance {
     /// The superuser's address of a service's database, for checks from outside.
     pub fn database_url(&self, database: &str) -> anyhow::Result<String> {
         let password = self.secret(secrets::POSTGRES_SUPERUSER)?;
-        Ok(format!(
-            "postgres://postgres:{password}@127.0.0.1:{}/{database}",
-            self.ports.postgres()
-        ))
+        Ok(format!("postgres://postgres:{password}@127.0.0.1:{}/{database}", self.ports.postgres()))
     }
 
     /// The process of a part (`order`, `order-daprd`, `kafka`, `postgres` …) that runs now.
     pub fn process(&self, name: &str) -> anyhow::Result<Process> {
         let record = part::Record::read(self, name)?.with_context(|| format!("{name} was never started"))?;
-        record
-            .child
-            .and_then(process::Id::find)
-            .with_context(|| format!("{name} does not run at present"))
+        record.child.and_then(process::Id::find).with_context(|| format!("{name} does not run at present"))
     }
 
     /// Sends a signal to a part's process, past its supervisor.
@@ -196,10 +178,6 @@ fn programs() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell which program this is")?;
     let folder = program.parent().context("the program lies in no folder")?;
     // Test programs lie one folder below.
-    let folder = if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    };
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     Ok(folder.to_path_buf())
 }

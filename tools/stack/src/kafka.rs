@@ -44,18 +44,11 @@ pub struct Topic {
 
 /// Every topic: one for each publisher, and one for what each of its subscribers could not handle.
 pub fn all_topics() -> Vec<Topic> {
-    let mut all: Vec<Topic> = topics()
-        .map(|app| Topic {
-            name: app.name().to_owned(),
-            partitions: PARTITIONS,
-        })
-        .collect();
+    let mut all: Vec<Topic> =
+        topics().map(|app| Topic { name: app.name().to_owned(), partitions: PARTITIONS }).collect();
     for subscriber in App::ALL {
         for topic in subscriptions(subscriber) {
-            all.push(Topic {
-                name: dead_letter_topic(topic, subscriber),
-                partitions: 1,
-            });
+            all.push(Topic { name: dead_letter_topic(topic, subscriber), partitions: 1 });
         }
     }
     all
@@ -72,12 +65,7 @@ pub fn rights() -> Vec<Right> {
     for user in App::ALL {
         let mut topic = |name: String, operations: &[&'static str]| {
             for operation in operations {
-                rights.push(Right {
-                    user,
-                    kind: "topic",
-                    name: name.clone(),
-                    operation,
-                });
+                rights.push(Right { user, kind: "topic", name: name.clone(), operation });
             }
         };
         if topics().any(|publisher| publisher == user) {
@@ -89,12 +77,7 @@ pub fn rights() -> Vec<Right> {
         }
         if subscriptions(user).next().is_some() {
             for operation in ["read", "describe"] {
-                rights.push(Right {
-                    user,
-                    kind: "group",
-                    name: user.name().to_owned(),
-                    operation,
-                });
+                rights.push(Right { user, kind: "group", name: user.name().to_owned(), operation });
             }
         }
     }
@@ -103,9 +86,8 @@ pub fn rights() -> Vec<Right> {
 
 /// The supervised broker.
 pub fn part(instance: &Instance) -> Part {
-    let mut arguments: Vec<OsString> = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"]
-        .map(OsString::from)
-        .to_vec();
+    let mut arguments: Vec<OsString> =
+        ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"].map(OsString::from).to_vec();
     arguments.extend(java_arguments(instance));
     arguments.extend(["kafka.Kafka".into(), settings_file(instance).into()]);
     Part {
@@ -115,10 +97,7 @@ pub fn part(instance: &Instance) -> Part {
         environment: Vec::new(),
         folder: folder(instance),
         log: instance.log(NAME),
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(30),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(30) },
         identity: Identity::Caller,
         stale: None,
     }
@@ -133,42 +112,25 @@ pub async fn initialise(instance: &Instance) -> anyhow::Result<()> {
     if !logs.join("meta.properties").is_file() {
         let unfinished = folder(instance).join("log.unfinished");
         let _ = std::fs::remove_dir_all(&unfinished);
-        write_whole(
-            &settings_file(instance),
-            settings(instance, &vault, &unfinished)?.as_bytes(),
-        )?;
+        write_whole(&settings_file(instance), settings(instance, &vault, &unfinished)?.as_bytes())?;
         let password = vault.existing(&kafka_password("admin"))?;
         let cluster = vault.existing(KAFKA_CLUSTER)?;
         let mut command = java(instance, &[]);
         command
-            .args([
-                "kafka.tools.StorageTool",
-                "format",
-                "--cluster-id",
-                &cluster,
-                "--config",
-            ])
+            .args(["kafka.tools.StorageTool", "format", "--cluster-id", &cluster, "--config"])
             .arg(settings_file(instance))
             .arg("--add-scram")
             .arg(format!("SCRAM-SHA-512=[name=admin,password={password}]"));
-        run(instance, command, "")
-            .await
-            .context("Kafka's storage cannot be formatted")?;
+        run(instance, command, "").await.context("Kafka's storage cannot be formatted")?;
         std::fs::rename(&unfinished, &logs)?;
     }
-    write_whole(
-        &settings_file(instance),
-        settings(instance, &vault, &logs)?.as_bytes(),
-    )
+    write_whole(&settings_file(instance), settings(instance, &vault, &logs)?.as_bytes())
 }
 
 /// Waits until the broker takes connections; its tools would wait minutes before they say that it does not.
 pub async fn wait_ready(instance: &Instance, patience: Duration) -> anyhow::Result<()> {
     let began = Instant::now();
-    while TcpStream::connect(("127.0.0.1", instance.ports.kafka()))
-        .await
-        .is_err()
-    {
+    while TcpStream::connect(("127.0.0.1", instance.ports.kafka())).await.is_err() {
         if began.elapsed() > patience {
             bail!("Kafka does not listen on port {}", instance.ports.kafka());
         }
@@ -192,9 +154,7 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     write_whole(&program, PROVISION.as_bytes())?;
     let mut command = java(instance, &[OsString::from("-XX:TieredStopAtLevel=1")]);
     command.arg(&program).arg(&client);
-    run(instance, command, &wanted)
-        .await
-        .context("Kafka's topics, users and rights cannot be made")?;
+    run(instance, command, &wanted).await.context("Kafka's topics, users and rights cannot be made")?;
     write_whole(&done, digest.as_ref())
 }
 
@@ -209,13 +169,7 @@ fn wanted(vault: &Vault) -> anyhow::Result<String> {
     for Topic { name, partitions } in all_topics() {
         lines.push_str(&format!("topic\t{name}\t{partitions}\t{retention}\n"));
     }
-    for Right {
-        user,
-        kind,
-        name,
-        operation,
-    } in rights()
-    {
+    for Right { user, kind, name, operation } in rights() {
         lines.push_str(&format!("allow\t{user}\t{kind}\t{name}\t{operation}\n"));
     }
     Ok(lines)
@@ -224,10 +178,7 @@ fn wanted(vault: &Vault) -> anyhow::Result<String> {
 fn settings(instance: &Instance, vault: &Vault, logs: &Path) -> anyhow::Result<String> {
     Ok(SETTINGS
         .replace("${PORT}", &instance.ports.kafka().to_string())
-        .replace(
-            "${CONTROLLER_PORT}",
-            &instance.ports.kafka_controller().to_string(),
-        )
+        .replace("${CONTROLLER_PORT}", &instance.ports.kafka_controller().to_string())
         .replace("${LOGS}", &logs.display().to_string())
         .replace("${PASSWORD}", &vault.existing(&kafka_password("admin"))?))
 }
@@ -293,20 +244,14 @@ mod tests {
     use super::*;
 
     fn may(user: App, name: &str, operation: &str) -> bool {
-        rights()
-            .iter()
-            .any(|right| right.user == user && right.name == name && right.operation == operation)
+        rights().iter().any(|right| right.user == user && right.name == name && right.operation == operation)
     }
 
     #[test]
     fn only_the_publisher_writes_its_topic() {
         for topic in topics() {
             for user in App::ALL {
-                assert_eq!(
-                    may(user, topic.name(), "write"),
-                    user == topic,
-                    "{user} on {topic}"
-                );
+                assert_eq!(may(user, topic.name(), "write"), user == topic, "{user} on {topic}");
             }
         }
     }
@@ -316,20 +261,12 @@ mod tests {
         assert!(
             may(App::Order, "payment.order.dead", "write") && may(App::Order, "payment.order.dead", "read")
         );
-        assert!(
-            !rights()
-                .iter()
-                .any(|right| right.name == "payment.order.dead" && right.user != App::Order)
-        );
+        assert!(!rights().iter().any(|right| right.name == "payment.order.dead" && right.user != App::Order));
     }
 
     #[test]
     fn an_app_without_events_may_do_nothing() {
-        assert!(
-            rights()
-                .iter()
-                .all(|right| !matches!(right.user, App::Gateway | App::Config | App::User))
-        );
+        assert!(rights().iter().all(|right| !matches!(right.user, App::Gateway | App::Config | App::User)));
     }
 
     #[test]

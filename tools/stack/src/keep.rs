@@ -40,10 +40,7 @@ pub async fn run(instance: &Instance) -> anyhow::Result<()> {
     let progress = Progress::begin(instance)?;
     let (stopper, mut stopping) = stop::channel();
     stop::on_signals(stopper)?;
-    let mut crew = Crew {
-        instance: instance.clone(),
-        members: BTreeMap::new(),
-    };
+    let mut crew = Crew { instance: instance.clone(), members: BTreeMap::new() };
     let started = tokio::select! {
         started = crew.start(&progress) => started,
         () = stopping.wait() => Err(anyhow::anyhow!("asked to stop")),
@@ -53,9 +50,7 @@ pub async fn run(instance: &Instance) -> anyhow::Result<()> {
             progress.say(&Line::Ready);
             crew.watch(stopping).await;
         }
-        Err(error) => progress.say(&Line::Failed {
-            text: format!("{error:#}"),
-        }),
+        Err(error) => progress.say(&Line::Failed { text: format!("{error:#}") }),
     }
     crew.stop(&progress).await;
     Record::clear(instance);
@@ -81,18 +76,11 @@ impl Crew {
         let data = postgres::data(&instance);
         let log = instance.log(postgres::NAME);
         tokio::try_join!(
-            progress.step(
-                "PostgreSQL: data folder",
-                postgres::initialise(&instance, &data, &password, &log)
-            ),
+            progress.step("PostgreSQL: data folder", postgres::initialise(&instance, &data, &password, &log)),
             progress.step("Kafka: storage", kafka::initialise(&instance)),
             progress.step("sentry: credentials", sentry::initialise(&instance)),
         )?;
-        for part in [
-            postgres::part(&instance),
-            kafka::part(&instance),
-            sentry::part(&instance),
-        ] {
+        for part in [postgres::part(&instance), kafka::part(&instance), sentry::part(&instance)] {
             self.keep(part);
         }
         self.keep(app::card_sandbox(&instance)?);
@@ -101,18 +89,13 @@ impl Crew {
                 "PostgreSQL: up, with roles, databases and the configuration table",
                 prepare_postgres(&instance, &password)
             ),
-            progress.step(
-                "Kafka: up, with topics, users and rights",
-                prepare_kafka(&instance)
-            ),
+            progress.step("Kafka: up, with topics, users and rights", prepare_kafka(&instance)),
             progress.step("sentry: up", prepare_sentry(&instance)),
         )?;
         let _ = std::fs::remove_file(daprd::name_resolution_file(&instance));
         daprd::install_launcher(&instance)?;
         self.keep(run_file::part(&instance)?);
-        progress
-            .step("services and sidecars", wait_for_apps(&instance, progress))
-            .await
+        progress.step("services and sidecars", wait_for_apps(&instance, progress)).await
     }
 
     fn keep(&mut self, part: Part) {
@@ -151,21 +134,13 @@ impl Crew {
     async fn stop(mut self, progress: &Progress) {
         let services: Vec<String> = App::ALL.map(|app| app.name().to_owned()).to_vec();
         let sidecars: Vec<String> = App::ALL.map(health::sidecar).to_vec();
-        for (step, names) in [
-            ("stopping the services", services),
-            ("stopping the sidecars", sidecars),
-        ] {
+        for (step, names) in [("stopping the services", services), ("stopping the sidecars", sidecars)] {
             let _ = progress.step(step, self.stop_under_cli(&names)).await;
         }
-        for names in [
-            &[run_file::NAME, app::CARD_SANDBOX, sentry::NAME][..],
-            &[kafka::NAME, postgres::NAME],
-        ] {
+        for names in [&[run_file::NAME, app::CARD_SANDBOX, sentry::NAME][..], &[kafka::NAME, postgres::NAME]]
+        {
             let step = format!("stopping {}", names.join(", "));
-            let members: Vec<_> = names
-                .iter()
-                .filter_map(|name| self.members.remove(*name))
-                .collect();
+            let members: Vec<_> = names.iter().filter_map(|name| self.members.remove(*name)).collect();
             let ended = async {
                 for (stopper, _) in &members {
                     stopper.say();
@@ -218,9 +193,7 @@ async fn prepare_kafka(instance: &Instance) -> anyhow::Result<()> {
 }
 
 async fn prepare_sentry(instance: &Instance) -> anyhow::Result<()> {
-    sentry::wait_ready(instance, PATIENCE)
-        .await
-        .with_context(|| look_at(instance, sentry::NAME))
+    sentry::wait_ready(instance, PATIENCE).await.with_context(|| look_at(instance, sentry::NAME))
 }
 
 fn look_at(instance: &Instance, part: &str) -> String {
@@ -228,17 +201,14 @@ fn look_at(instance: &Instance, part: &str) -> String {
 }
 
 fn supervised_by_cli() -> impl Iterator<Item = String> {
-    App::ALL
-        .into_iter()
-        .flat_map(|app| [app.name().to_owned(), health::sidecar(app)])
+    App::ALL.into_iter().flat_map(|app| [app.name().to_owned(), health::sidecar(app)])
 }
 
 /// Waits until every service and sidecar says that it is ready, and tells which are.
 async fn wait_for_apps(instance: &Instance, progress: &Progress) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut waiting: Vec<String> = std::iter::once(app::CARD_SANDBOX.to_owned())
-        .chain(supervised_by_cli())
-        .collect();
+    let mut waiting: Vec<String> =
+        std::iter::once(app::CARD_SANDBOX.to_owned()).chain(supervised_by_cli()).collect();
     while !waiting.is_empty() {
         let mut still = Vec::new();
         for name in waiting {
@@ -250,10 +220,7 @@ async fn wait_for_apps(instance: &Instance, progress: &Progress) -> anyhow::Resu
         }
         waiting = still;
         if began.elapsed() > 2 * PATIENCE {
-            let logs: Vec<String> = waiting
-                .iter()
-                .map(|name| instance.short(&instance.log(name)))
-                .collect();
+            let logs: Vec<String> = waiting.iter().map(|name| instance.short(&instance.log(name))).collect();
             bail!("not ready: {}; see {}", waiting.join(", "), logs.join(", "));
         }
         if let Some(reason) = failing(instance, &waiting)? {
@@ -273,10 +240,7 @@ fn failing(instance: &Instance, waiting: &[String]) -> anyhow::Result<Option<Str
         {
             let end = record.last_end.unwrap_or_default();
             let log = instance.short(&instance.log(name));
-            return Ok(Some(format!(
-                "{name} ended {} times, last with: {end}; see {log}",
-                record.restarts
-            )));
+            return Ok(Some(format!("{name} ended {} times, last with: {end}; see {log}", record.restarts)));
         }
     }
     Ok(None)

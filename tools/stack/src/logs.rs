@@ -52,9 +52,7 @@ impl Filter {
     }
 
     fn takes_log(&self, name: &str) -> bool {
-        self.app
-            .as_deref()
-            .is_none_or(|app| name == app || name.strip_suffix("-daprd") == Some(app))
+        self.app.as_deref().is_none_or(|app| name == app || name.strip_suffix("-daprd") == Some(app))
     }
 
     fn takes(&self, text: &str) -> bool {
@@ -90,10 +88,7 @@ fn news(
 ) -> anyhow::Result<Vec<Entry>> {
     let folder = instance.logs();
     let Ok(files) = std::fs::read_dir(&folder) else {
-        bail!(
-            "there are no logs in {} yet; start with ./taskw up",
-            instance.short(&folder)
-        );
+        bail!("there are no logs in {} yet; start with ./taskw up", instance.short(&folder));
     };
     let mut entries = Vec::new();
     for path in files.flatten().map(|file| file.path()) {
@@ -101,11 +96,7 @@ fn news(
         let name = name.trim_end_matches(".old").trim_end_matches(".log").to_owned();
         if filter.takes_log(&name) {
             let text = added(&path, read)?;
-            entries.extend(
-                entries_of(&name, &text)
-                    .into_iter()
-                    .filter(|entry| filter.takes(&entry.text)),
-            );
+            entries.extend(entries_of(&name, &text).into_iter().filter(|entry| filter.takes(&entry.text)));
         }
     }
     Ok(entries)
@@ -117,10 +108,7 @@ fn added(path: &Path, read: &mut HashMap<PathBuf, u64>) -> anyhow::Result<String
     file.seek(SeekFrom::Start(before))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     bytes.truncate(whole);
     read.insert(path.to_path_buf(), before + bytes.len() as u64);
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -133,11 +121,7 @@ fn entries_of(log: &str, text: &str) -> Vec<Entry> {
         .filter(|line| !line.is_empty())
         .map(|line| {
             last = time_of(line).or(last);
-            Entry {
-                at: last,
-                log: log.to_owned(),
-                text: line.to_owned(),
-            }
+            Entry { at: last, log: log.to_owned(), text: line.to_owned() }
         })
         .collect()
 }
@@ -147,14 +131,10 @@ fn time_of(line: &str) -> Option<DateTime<Utc>> {
     if line.starts_with('{') {
         let value: Value = serde_json::from_str(line).ok()?;
         let text = value.get("timestamp").or_else(|| value.get("time"))?.as_str()?;
-        return DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|time| time.with_timezone(&Utc));
+        return DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc));
     }
     let (text, _) = line.split_once(" UTC")?;
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-        .ok()
-        .map(|time| time.and_utc())
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok().map(|time| time.and_utc())
 }
 
 #[cfg(test)]
@@ -168,13 +148,7 @@ mod tests {
     #[test]
     fn arguments_say_what_to_look_for() {
         let filter = Filter::parse(&words("order=0197 app=payment declined")).unwrap();
-        assert_eq!(
-            filter,
-            Filter {
-                words: words("0197 declined"),
-                app: Some("payment".to_owned())
-            }
-        );
+        assert_eq!(filter, Filter { words: words("0197 declined"), app: Some("payment".to_owned()) });
         assert!(
             filter.takes_log("payment") && filter.takes_log("payment-daprd") && !filter.takes_log("order")
         );
@@ -184,9 +158,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_line_has_its_time() {
-        let expected = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.5Z")
-            .unwrap()
-            .with_timezone(&Utc);
+        let expected = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.5Z").unwrap().with_timezone(&Utc);
         for line in [
             r#"{"timestamp":"2026-11-22T10:00:00.500000Z","level":"INFO"}"#,
             r#"{"app_id":"order","time":"2026-11-22T10:00:00.5Z"}"#,

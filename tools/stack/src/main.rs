@@ -97,19 +97,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         },
         Verb::Down => down::run(&instance).await?,
         Verb::Reset { all } => {
-            let what = if all {
-                down::Reset::All
-            } else {
-                down::Reset::KeepTools
-            };
+            let what = if all { down::Reset::All } else { down::Reset::KeepTools };
             down::reset(&instance, what).await?;
         }
         Verb::Status { json } => {
-            let form = if json {
-                status::Form::Json
-            } else {
-                status::Form::Table
-            };
+            let form = if json { status::Form::Json } else { status::Form::Table };
             if !status::run(&instance, form).await? {
                 return Ok(ExitCode::FAILURE);
             }
@@ -119,16 +111,10 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             logs::run(&instance, &Filter::parse(&filters)?, follow).await?;
         }
         Verb::Render { check } => {
-            let mode = if check {
-                render::Mode::Check
-            } else {
-                render::Mode::Write
-            };
+            let mode = if check { render::Mode::Check } else { render::Mode::Write };
             render::run(&instance, mode)?;
         }
-        Verb::PostgresForTests {
-            action: Some(TestAction::Stop),
-        } => dev::stop(&instance)?,
+        Verb::PostgresForTests { action: Some(TestAction::Stop) } => dev::stop(&instance)?,
         Verb::PostgresForTests { action: None } => say::line(dev::start(&instance).await?.url("postgres")),
         Verb::MigrateDev => say::line(dev::migrate(&instance).await?.trim_end()),
         Verb::Keep => keep::run(&instance).await?,

@@ -78,12 +78,7 @@ impl Part {
 /// for that after the change of user, which would undo it.
 pub fn bound(identity: Identity, program: &std::path::Path) -> Command {
     let mut words = namespace_words(identity);
-    words.extend([
-        "setpriv".into(),
-        "--pdeathsig".into(),
-        "KILL".into(),
-        program.into(),
-    ]);
+    words.extend(["setpriv".into(), "--pdeathsig".into(), "KILL".into(), program.into()]);
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().expect("invariant: there is at least setpriv"));
     command.args(words);
@@ -93,9 +88,7 @@ pub fn bound(identity: Identity, program: &std::path::Path) -> Command {
 /// The words before a program that must not run as root.
 pub fn namespace_words(identity: Identity) -> Vec<OsString> {
     if identity == Identity::NeverRoot && rustix::process::geteuid().is_root() {
-        ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
-            .map(OsString::from)
-            .to_vec()
+        ["unshare", "--user", "--map-user=1000", "--map-group=1000"].map(OsString::from).to_vec()
     } else {
         Vec::new()
     }

@@ -25,10 +25,7 @@ const HIGHEST: u16 = 19093;
 impl Ports {
     pub fn with_offset(offset: u16) -> anyhow::Result<Ports> {
         if offset.checked_add(HIGHEST).is_none() {
-            bail!(
-                "{OFFSET_VARIABLE}={offset} is too large; the highest is {}",
-                u16::MAX - HIGHEST
-            );
+            bail!("{OFFSET_VARIABLE}={offset} is too large; the highest is {}", u16::MAX - HIGHEST);
         }
         Ok(Ports { offset })
     }
@@ -83,10 +80,7 @@ impl Ports {
 
     /// Every port with its owner.
     pub fn claims(self) -> Vec<Claim> {
-        let claim = |port: u16, owner: &str| Claim {
-            port,
-            owner: owner.to_owned(),
-        };
+        let claim = |port: u16, owner: &str| Claim { port, owner: owner.to_owned() };
         let mut claims = vec![
             claim(self.gateway(), "the gateway's public port"),
             claim(self.postgres(), "PostgreSQL"),
@@ -100,14 +94,8 @@ impl Ports {
             claims.push(claim(self.app(app), app.name()));
             claims.push(claim(self.dapr_http(app), &format!("{app}'s sidecar (HTTP)")));
             claims.push(claim(self.dapr_grpc(app), &format!("{app}'s sidecar (gRPC)")));
-            claims.push(claim(
-                self.dapr_internal(app),
-                &format!("{app}'s sidecar (between sidecars)"),
-            ));
-            claims.push(claim(
-                self.dapr_metrics(app),
-                &format!("{app}'s sidecar (metrics)"),
-            ));
+            claims.push(claim(self.dapr_internal(app), &format!("{app}'s sidecar (between sidecars)")));
+            claims.push(claim(self.dapr_metrics(app), &format!("{app}'s sidecar (metrics)")));
         }
         claims
     }
@@ -118,14 +106,7 @@ impl Ports {
             .claims()
             .into_iter()
             .filter(|claim| !free(claim.port))
-            .map(|claim| {
-                format!(
-                    "  port {} ({}) is held by {}",
-                    claim.port,
-                    claim.owner,
-                    holder(claim.port)
-                )
-            })
+            .map(|claim| format!("  port {} ({}) is held by {}", claim.port, claim.owner, holder(claim.port)))
             .collect();
         if taken.is_empty() {
             return Ok(());
@@ -147,9 +128,7 @@ pub fn free(port: u16) -> bool {
 
 /// A port that is free right now.
 pub fn any_free() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 fn index(app: App) -> u16 {
@@ -164,9 +143,7 @@ fn holder(port: u16) -> String {
         .filter_map(|table| std::fs::read_to_string(table).ok())
         .flat_map(|table| listening_inodes(&table, port))
         .collect();
-    let found = crate::process::all()
-        .into_iter()
-        .find(|process| process.holds_socket(&inodes));
+    let found = crate::process::all().into_iter().find(|process| process.holds_socket(&inodes));
     match found {
         Some(process) => format!("{} (process {})", process.program(), process.pid),
         None => "another user's program".to_owned(),
@@ -193,12 +170,8 @@ mod tests {
     #[test]
     fn no_port_is_given_out_twice_and_none_overflows() {
         for offset in [0, 10_000, u16::MAX - HIGHEST] {
-            let mut ports: Vec<u16> = Ports::with_offset(offset)
-                .unwrap()
-                .claims()
-                .iter()
-                .map(|claim| claim.port)
-                .collect();
+            let mut ports: Vec<u16> =
+                Ports::with_offset(offset).unwrap().claims().iter().map(|claim| claim.port).collect();
             let count = ports.len();
             ports.sort_unstable();
             ports.dedup();

@@ -42,10 +42,7 @@ pub fn part(instance: &Instance) -> Part {
         environment: vec![("TZ".to_owned(), "UTC".into())],
         folder: data(instance),
         log: instance.log(NAME),
-        stop: Stop {
-            signal: Signal::INT,
-            patience: Duration::from_secs(20),
-        },
+        stop: Stop { signal: Signal::INT, patience: Duration::from_secs(20) },
         identity: Identity::NeverRoot,
         // After a restart of the machine its number may be another program's.
         stale: Some(data(instance).join("postmaster.pid")),
@@ -75,9 +72,7 @@ pub fn arguments(data: &Path, port: u16, settings: Settings) -> Vec<OsString> {
             "max_wal_size=1GB",
         ],
     };
-    let settings = common
-        .into_iter()
-        .chain(particular.iter().map(|setting| (*setting).to_owned()));
+    let settings = common.into_iter().chain(particular.iter().map(|setting| (*setting).to_owned()));
     let mut arguments: Vec<OsString> = vec!["-D".into(), data.into()];
     arguments.extend(settings.flat_map(|setting| [OsString::from("-c"), setting.into()]));
     arguments

@@ -44,10 +44,7 @@ impl Id {
 
 impl Process {
     pub fn id(&self) -> Id {
-        Id {
-            pid: self.pid,
-            start: self.start,
-        }
+        Id { pid: self.pid, start: self.start }
     }
 
     /// A variable of the environment it was started with.
@@ -58,8 +55,7 @@ impl Process {
     /// Whether it was started for the instance at `home`. PostgreSQL writes its title over its environment,
     /// so its processes are known by the data folder that they work in as well.
     pub fn belongs_to(&self, home: &std::path::Path) -> bool {
-        self.variable(MARK)
-            .is_some_and(|value| std::path::Path::new(&value) == home)
+        self.variable(MARK).is_some_and(|value| std::path::Path::new(&value) == home)
             || self.postgres_of(home)
     }
 
@@ -81,10 +77,7 @@ impl Process {
 
     /// Its short name.
     pub fn program(&self) -> String {
-        std::fs::read_to_string(self.folder().join("comm"))
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
+        std::fs::read_to_string(self.folder().join("comm")).unwrap_or_default().trim().to_owned()
     }
 
     /// Memory in KiB: resident, or its share where pages are shared with others (PostgreSQL's buffers).
@@ -105,14 +98,9 @@ impl Process {
         let Ok(descriptors) = std::fs::read_dir(self.folder().join("fd")) else {
             return false;
         };
-        descriptors
-            .flatten()
-            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
-            .any(|target| {
-                inodes
-                    .iter()
-                    .any(|inode| target.as_os_str() == format!("socket:[{inode}]").as_str())
-            })
+        descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| {
+            inodes.iter().any(|inode| target.as_os_str() == format!("socket:[{inode}]").as_str())
+        })
     }
 
     fn postgres_of(&self, home: &std::path::Path) -> bool {
@@ -142,20 +130,14 @@ pub fn all() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(read)
-        .collect()
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(read).collect()
 }
 
 /// Every process of the instance at `home`, but not the caller and those above it.
 pub fn of_instance(home: &std::path::Path) -> Vec<Process> {
     let all = all();
     let above = ancestors(&all, i32::try_from(std::process::id()).unwrap_or(0));
-    all.into_iter()
-        .filter(|process| process.belongs_to(home) && !above.contains(&process.pid))
-        .collect()
+    all.into_iter().filter(|process| process.belongs_to(home) && !above.contains(&process.pid)).collect()
 }
 
 /// The process and everything it has started that still runs.
@@ -201,12 +183,7 @@ fn read(pid: i32) -> Option<Process> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (parent, start) = parse_stat(&stat)?;
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    Some(Process {
-        pid,
-        start,
-        parent,
-        environment,
-    })
+    Some(Process { pid, start, parent, environment })
 }
 
 /// Parent and start time out of /proc/<pid>/stat; none for a process that has ended already.
@@ -267,14 +244,7 @@ mod tests {
     fn this_process_is_found_again_by_number_and_start() {
         let id = Id::of(std::process::id()).unwrap();
         assert_eq!(id.find().unwrap().id(), id);
-        assert!(
-            Id {
-                pid: id.pid,
-                start: id.start + 1
-            }
-            .find()
-            .is_none()
-        );
+        assert!(Id { pid: id.pid, start: id.start + 1 }.find().is_none());
     }
 
     #[test]

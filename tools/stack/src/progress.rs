@@ -64,14 +64,9 @@ impl Progress {
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
         let began = Instant::now();
-        self.say(&Line::Begun {
-            step: step.to_owned(),
-        });
+        self.say(&Line::Begun { step: step.to_owned() });
         let result = work.await.with_context(|| format!("{step} failed"))?;
-        self.say(&Line::Done {
-            step: step.to_owned(),
-            took: say::duration(began.elapsed()),
-        });
+        self.say(&Line::Done { step: step.to_owned(), took: say::duration(began.elapsed()) });
         Ok(result)
     }
 }
@@ -86,10 +81,7 @@ impl Reader {
 
     /// Gives what has been written so far as well.
     pub fn from_start(instance: &Instance) -> Reader {
-        Reader {
-            path: path(instance),
-            read: 0,
-        }
+        Reader { path: path(instance), read: 0 }
     }
 
     /// Passes over what has been written so far.
@@ -105,10 +97,7 @@ impl Reader {
         let new = text.get(self.read..).unwrap_or_default();
         let whole = new.rfind('\n').map_or("", |end| &new[..=end]);
         self.read += whole.len();
-        whole
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 }
 
@@ -125,12 +114,7 @@ mod tests {
         assert!(reader.news().is_empty());
         let progress = Progress::begin(&instance).unwrap();
         progress.note("one");
-        assert_eq!(
-            reader.news(),
-            [Line::Note {
-                text: "one".to_owned()
-            }]
-        );
+        assert_eq!(reader.news(), [Line::Note { text: "one".to_owned() }]);
         write!(progress.0.lock().unwrap(), "{{\"kind\":").unwrap();
         assert!(reader.news().is_empty());
         writeln!(progress.0.lock().unwrap(), "\"ready\"}}").unwrap();

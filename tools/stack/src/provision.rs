@@ -22,10 +22,7 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     let port = instance.ports.postgres();
     let superuser = vault.existing(secrets::POSTGRES_SUPERUSER)?;
     let mut server = postgres::connect(port, &superuser, "postgres").await?;
-    roles::provision_roles(&mut server, |role| {
-        vault.existing(&secrets::database_password(role))
-    })
-    .await?;
+    roles::provision_roles(&mut server, |role| vault.existing(&secrets::database_password(role))).await?;
     for app in roles::databases() {
         roles::provision_database(&mut server, app, app.name()).await?;
         let mut database = postgres::connect(port, &superuser, app.name()).await?;
@@ -33,12 +30,8 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     }
     let [login, _] = secrets::login_roles(App::Config);
     let password = vault.existing(&secrets::database_password(&login))?;
-    migrate(
-        &instance.root,
-        App::Config,
-        postgres::options(port, &login, &password, App::Config.name()),
-    )
-    .await?;
+    migrate(&instance.root, App::Config, postgres::options(port, &login, &password, App::Config.name()))
+        .await?;
     let mut database = postgres::connect(port, &superuser, App::Config.name()).await?;
     roles::provision_reader(&mut database, App::Config.name()).await
 }
@@ -50,11 +43,6 @@ pub async fn migrate(root: &Path, app: App, options: sqlx::postgres::PgConnectOp
         .await
         .with_context(|| format!("{} cannot be read", folder.display()))?;
     let mut connection = options.connect().await?;
-    sqlx::raw_sql(AssertSqlSafe(format!("set role {app}_owner")))
-        .execute(&mut connection)
-        .await?;
-    migrator
-        .run(&mut connection)
-        .await
-        .with_context(|| format!("the migrations of {app} cannot be applied"))
+    sqlx::raw_sql(AssertSqlSafe(format!("set role {app}_owner"))).execute(&mut connection).await?;
+    migrator.run(&mut connection).await.with_context(|| format!("the migrations of {app} cannot be applied"))
 }

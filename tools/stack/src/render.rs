@@ -35,17 +35,10 @@ pub fn run(instance: &Instance, mode: Mode) -> anyhow::Result<()> {
     let differing: Vec<&Rendered> = files
         .iter()
         .filter(|file| {
-            std::fs::read_to_string(instance.root.join(&file.path))
-                .ok()
-                .as_ref()
-                != Some(&file.text)
+            std::fs::read_to_string(instance.root.join(&file.path)).ok().as_ref() != Some(&file.text)
         })
         .collect();
-    let names = differing
-        .iter()
-        .map(|file| file.path.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
+    let names = differing.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
     match mode {
         Mode::Check if differing.is_empty() => {
             say::line(format!("{} files agree with the tables", files.len()))
@@ -57,11 +50,8 @@ pub fn run(instance: &Instance, mode: Mode) -> anyhow::Result<()> {
             for file in &differing {
                 write(&instance.root.join(&file.path), &file.text)?;
             }
-            let told = if names.is_empty() {
-                "nothing to change".to_owned()
-            } else {
-                format!("wrote {names}")
-            };
+            let told =
+                if names.is_empty() { "nothing to change".to_owned() } else { format!("wrote {names}") };
             say::line(told);
         }
     }
@@ -72,23 +62,11 @@ pub fn run(instance: &Instance, mode: Mode) -> anyhow::Result<()> {
 pub fn all(root: &Path) -> Vec<Rendered> {
     let mut files: Vec<Rendered> = App::ALL
         .into_iter()
-        .map(|app| Rendered {
-            path: format!("dapr-config/{app}.yaml"),
-            text: configuration::render(app),
-        })
+        .map(|app| Rendered { path: format!("dapr-config/{app}.yaml"), text: configuration::render(app) })
         .collect();
-    files.push(Rendered {
-        path: "dapr-config/subscriptions.yaml".to_owned(),
-        text: subscription::render(),
-    });
-    files.push(Rendered {
-        path: "docs/events.md".to_owned(),
-        text: events::render(),
-    });
-    files.push(Rendered {
-        path: "docs/asyncapi.yaml".to_owned(),
-        text: async_api::render(root),
-    });
+    files.push(Rendered { path: "dapr-config/subscriptions.yaml".to_owned(), text: subscription::render() });
+    files.push(Rendered { path: "docs/events.md".to_owned(), text: events::render() });
+    files.push(Rendered { path: "docs/asyncapi.yaml".to_owned(), text: async_api::render(root) });
     files
 }
 
@@ -113,11 +91,7 @@ mod tests {
     fn the_files_in_the_repository_agree_with_the_tables() {
         for file in all(&root()) {
             let found = std::fs::read_to_string(root().join(&file.path)).unwrap_or_default();
-            assert!(
-                found == file.text,
-                "{} does not agree; run ./taskw render",
-                file.path
-            );
+            assert!(found == file.text, "{} does not agree; run ./taskw render", file.path);
         }
     }
 
@@ -125,17 +99,10 @@ mod tests {
     fn every_component_is_scoped_to_the_apps_that_need_it() {
         let scopes = |component: &str| {
             let text = std::fs::read_to_string(root().join("components").join(component)).unwrap();
-            text.lines()
-                .find_map(|line| line.strip_prefix("scopes: "))
-                .unwrap()
-                .to_owned()
+            text.lines().find_map(|line| line.strip_prefix("scopes: ")).unwrap().to_owned()
         };
         let list = |apps: &dyn Fn(App) -> bool| {
-            let names: Vec<&str> = App::ALL
-                .into_iter()
-                .filter(|app| apps(*app))
-                .map(App::name)
-                .collect();
+            let names: Vec<&str> = App::ALL.into_iter().filter(|app| apps(*app)).map(App::name).collect();
             format!("[{}]", names.join(", "))
         };
         assert_eq!(scopes("pubsub.yaml"), list(&kafka::uses_events));

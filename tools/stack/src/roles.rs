@@ -22,37 +22,20 @@ pub async fn provision_roles(
     password: impl Fn(&str) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     let mut transaction = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     for app in databases() {
         run(&mut transaction, &role(&format!("{app}_owner"), "nologin")).await?;
         run(&mut transaction, &role(&format!("{app}_app"), "nologin")).await?;
         for login in login_roles(app) {
-            run(
-                &mut transaction,
-                &role(&login, &login_attributes(&password(&login)?)),
-            )
-            .await?;
-            run(
-                &mut transaction,
-                &format!("grant {app}_app to {login} with inherit true, set false"),
-            )
-            .await?;
-            run(
-                &mut transaction,
-                &format!("grant {app}_owner to {login} with inherit false, set true"),
-            )
-            .await?;
+            run(&mut transaction, &role(&login, &login_attributes(&password(&login)?))).await?;
+            run(&mut transaction, &format!("grant {app}_app to {login} with inherit true, set false"))
+                .await?;
+            run(&mut transaction, &format!("grant {app}_owner to {login} with inherit false, set true"))
+                .await?;
         }
     }
     let reader = "configuration_reader";
-    run(
-        &mut transaction,
-        &role(reader, &login_attributes(&password(reader)?)),
-    )
-    .await?;
+    run(&mut transaction, &role(reader, &login_attributes(&password(reader)?))).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -68,22 +51,10 @@ pub async fn provision_database(
         .fetch_one(&mut *connection)
         .await?;
     if !exists {
-        run(
-            connection,
-            &format!("create database \"{database}\" owner {app}_owner"),
-        )
-        .await?;
+        run(connection, &format!("create database \"{database}\" owner {app}_owner")).await?;
     }
-    run(
-        connection,
-        &format!("revoke all on database \"{database}\" from public"),
-    )
-    .await?;
-    run(
-        connection,
-        &format!("grant connect on database \"{database}\" to {app}_app, {app}_owner"),
-    )
-    .await?;
+    run(connection, &format!("revoke all on database \"{database}\" from public")).await?;
+    run(connection, &format!("grant connect on database \"{database}\" to {app}_app, {app}_owner")).await?;
     Ok(())
 }
 
@@ -110,17 +81,9 @@ pub async fn provision_schema(connection: &mut PgConnection, app: App) -> anyhow
 
 /// Lets the sidecars read the configuration table, and nothing else, once the table is there.
 pub async fn provision_reader(connection: &mut PgConnection, database: &str) -> anyhow::Result<()> {
-    run(
-        connection,
-        &format!("grant connect on database \"{database}\" to configuration_reader"),
-    )
-    .await?;
+    run(connection, &format!("grant connect on database \"{database}\" to configuration_reader")).await?;
     run(connection, "grant usage on schema public to configuration_reader").await?;
-    run(
-        connection,
-        "grant select on configuration to configuration_reader",
-    )
-    .await
+    run(connection, "grant select on configuration to configuration_reader").await
 }
 
 fn login_attributes(password: &str) -> String {
@@ -139,8 +102,6 @@ fn role(name: &str, attributes: &str) -> String {
 
 /// The names in these statements are our own constants and the passwords our own random text.
 async fn run(connection: &mut PgConnection, statement: &str) -> anyhow::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *connection).await?;
     Ok(())
 }

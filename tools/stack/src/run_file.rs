@@ -32,10 +32,7 @@ pub fn part(instance: &Instance) -> anyhow::Result<Part> {
         folder: instance.run(),
         log: instance.log(NAME),
         // It may still be telling sidecars about their apps, and does not listen meanwhile; both are gone by then.
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(2),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(2) },
         identity: Identity::Caller,
         stale: None,
     })
@@ -56,10 +53,7 @@ fn prepare(instance: &Instance) -> anyhow::Result<PathBuf> {
     let text =
         std::fs::read_to_string(&original).with_context(|| format!("cannot read {}", original.display()))?;
     let moved = instance.run().join("dapr.yaml");
-    write_whole(
-        &moved,
-        move_to(&text, &instance.root, &instance.home, instance.ports.offset).as_bytes(),
-    )?;
+    write_whole(&moved, move_to(&text, &instance.root, &instance.home, instance.ports.offset).as_bytes())?;
     Ok(moved)
 }
 
@@ -73,10 +67,7 @@ fn move_to(text: &str, root: &Path, home: &Path, offset: u16) -> String {
         if code.trim_start().starts_with('#') {
             continue;
         }
-        let line = code
-            .replace("../.local/", &home)
-            .replace("../../../", &root)
-            .replace("../", &root);
+        let line = code.replace("../.local/", &home).replace("../../../", &root).replace("../", &root);
         moved.push_str(&move_ports(&line, offset));
         moved.push('\n');
     }
@@ -87,16 +78,11 @@ fn move_to(text: &str, root: &Path, home: &Path, offset: u16) -> String {
 fn move_ports(line: &str, offset: u16) -> String {
     let mut moved = String::with_capacity(line.len());
     let mut rest = line;
-    while let Some((before, marker)) = ["Port: ", "127.0.0.1:"]
-        .iter()
-        .filter_map(|marker| Some((rest.find(marker)?, *marker)))
-        .min()
+    while let Some((before, marker)) =
+        ["Port: ", "127.0.0.1:"].iter().filter_map(|marker| Some((rest.find(marker)?, *marker))).min()
     {
         let (head, tail) = rest.split_at(before + marker.len());
-        let digits = tail.len()
-            - tail
-                .trim_start_matches(|letter: char| letter.is_ascii_digit())
-                .len();
+        let digits = tail.len() - tail.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
         let (number, tail) = tail.split_at(digits);
         moved.push_str(head);
         match number.parse::<u16>() {
@@ -140,10 +126,7 @@ mod tests {
             assert!(moved.contains(&format!("127.0.0.1:{}", ports.card_sandbox())));
             for app in App::ALL {
                 assert!(moved.contains(&format!("appID: {app}\n")), "{app}");
-                assert!(
-                    moved.contains(&format!("command: [stack, supervise, {app}]\n")),
-                    "{app}"
-                );
+                assert!(moved.contains(&format!("command: [stack, supervise, {app}]\n")), "{app}");
                 for line in [
                     format!("appPort: {}\n", ports.app(app)),
                     format!("daprHTTPPort: {}\n", ports.dapr_http(app)),

@@ -20,11 +20,7 @@ pub fn duration(elapsed: std::time::Duration) -> String {
         0..1_000 => format!("{milliseconds} ms"),
         1_000..120_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
         120_000..7_200_000 => format!("{} min", milliseconds / 60_000),
-        _ => format!(
-            "{} h {} min",
-            milliseconds / 3_600_000,
-            milliseconds % 3_600_000 / 60_000
-        ),
+        _ => format!("{} h {} min", milliseconds / 3_600_000, milliseconds % 3_600_000 / 60_000),
     }
 }
 

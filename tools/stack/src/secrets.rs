@@ -58,10 +58,7 @@ impl Vault {
 
     /// A value that must have been made before.
     pub fn existing(&self, name: &str) -> anyhow::Result<String> {
-        self.values
-            .get(name)
-            .cloned()
-            .with_context(|| format!("{} holds no {name}", self.path.display()))
+        self.values.get(name).cloned().with_context(|| format!("{} holds no {name}", self.path.display()))
     }
 
     /// A value that is made by `make` when it is not there.
@@ -103,22 +100,12 @@ pub fn make(instance: &Instance) -> anyhow::Result<Made> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
     let mut vault = Vault::open(instance)?;
-    let made = if vault.values.is_empty() {
-        Made::Now
-    } else {
-        Made::Before
-    };
+    let made = if vault.values.is_empty() { Made::Now } else { Made::Before };
     fill(&mut vault)?;
     vault.save()?;
     for app in App::ALL {
-        write_whole(
-            &store_file(instance, app),
-            &serde_json::to_vec_pretty(&store(instance, &vault, app)?)?,
-        )?;
-        write_whole(
-            &tokens_file(instance, app),
-            &serde_json::to_vec_pretty(&tokens(&vault, app)?)?,
-        )?;
+        write_whole(&store_file(instance, app), &serde_json::to_vec_pretty(&store(instance, &vault, app)?)?)?;
+        write_whole(&tokens_file(instance, app), &serde_json::to_vec_pretty(&tokens(&vault, app)?)?)?;
     }
     Ok(made)
 }
@@ -140,13 +127,9 @@ fn tokens_file(instance: &Instance, app: App) -> PathBuf {
 }
 
 fn fill(vault: &mut Vault) -> anyhow::Result<()> {
-    for name in [
-        POSTGRES_SUPERUSER,
-        CONFIGURATION_READER,
-        PROVIDER_KEY,
-        ADMINISTRATOR_PASSWORD,
-        SAMPLE_PASSWORD,
-    ] {
+    for name in
+        [POSTGRES_SUPERUSER, CONFIGURATION_READER, PROVIDER_KEY, ADMINISTRATOR_PASSWORD, SAMPLE_PASSWORD]
+    {
         vault.ensure(name, random)?;
     }
     vault.ensure(ADMINISTRATOR_EMAIL, || Ok(FIRST_ADMINISTRATOR.to_owned()))?;
@@ -182,19 +165,13 @@ pub fn random() -> anyhow::Result<String> {
 /// Kafka's form of an id. Its tools would take one that begins with a dash for an option.
 fn cluster_id(id: uuid::Uuid) -> String {
     let text = URL_SAFE_NO_PAD.encode(id.as_bytes());
-    if text.starts_with('-') {
-        text.replacen('-', "A", 1)
-    } else {
-        text
-    }
+    if text.starts_with('-') { text.replacen('-', "A", 1) } else { text }
 }
 
 /// An Ed25519 key (PKCS#8 DER in base64) and its id, the start of the public key's hash.
 fn signing_key() -> anyhow::Result<(String, String)> {
     let pair = Ed25519KeyPair::generate().map_err(|_| anyhow::anyhow!("no Ed25519 key could be made"))?;
-    let document = pair
-        .to_pkcs8v1()
-        .map_err(|_| anyhow::anyhow!("the Ed25519 key cannot be written"))?;
+    let document = pair.to_pkcs8v1().map_err(|_| anyhow::anyhow!("the Ed25519 key cannot be written"))?;
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, pair.public_key().as_ref());
     let kid = hash.as_ref().get(..12).context("a SHA-256 hash is longer")?;
     Ok((STANDARD.encode(document.as_ref()), URL_SAFE_NO_PAD.encode(kid)))
@@ -288,10 +265,7 @@ mod tests {
         assert_eq!(make(&instance).unwrap(), Made::Now);
         let before = std::fs::read(instance.secrets().join("vault.json")).unwrap();
         assert_eq!(make(&instance).unwrap(), Made::Before);
-        assert_eq!(
-            std::fs::read(instance.secrets().join("vault.json")).unwrap(),
-            before
-        );
+        assert_eq!(std::fs::read(instance.secrets().join("vault.json")).unwrap(), before);
         let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(instance.secrets()), 0o700);
         assert_eq!(mode(store_file(&instance, App::User)), 0o600);
@@ -304,23 +278,14 @@ mod tests {
         let instance = instance(folder.path());
         make(&instance).unwrap();
         let vault = Vault::open(&instance).unwrap();
-        let shared = [
-            vault.existing(CONFIGURATION_READER).unwrap(),
-            FIRST_ADMINISTRATOR.to_owned(),
-        ];
+        let shared = [vault.existing(CONFIGURATION_READER).unwrap(), FIRST_ADMINISTRATOR.to_owned()];
         for app in App::ALL {
             let own = store(&instance, &vault, app).unwrap().to_string();
             for other in App::ALL.into_iter().filter(|other| *other != app) {
                 let tokens = tokens(&vault, other).unwrap();
                 let kafka = vault.existing(&kafka_password(other.name())).ok();
-                for secret in [tokens.dapr_api_token, tokens.app_api_token]
-                    .into_iter()
-                    .chain(kafka)
-                {
-                    assert!(
-                        !shared.contains(&secret) && !own.contains(&secret),
-                        "{app} knows {other}'s"
-                    );
+                for secret in [tokens.dapr_api_token, tokens.app_api_token].into_iter().chain(kafka) {
+                    assert!(!shared.contains(&secret) && !own.contains(&secret), "{app} knows {other}'s");
                 }
             }
         }

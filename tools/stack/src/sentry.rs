@@ -25,10 +25,7 @@ pub fn trust_anchor(instance: &Instance) -> PathBuf {
 /// The supervised certificate authority.
 pub fn part(instance: &Instance) -> Part {
     let ports = instance.ports;
-    let numbers = [
-        ("--port", ports.sentry()),
-        ("--healthz-port", ports.sentry_health()),
-    ];
+    let numbers = [("--port", ports.sentry()), ("--healthz-port", ports.sentry_health())];
     let mut arguments: Vec<std::ffi::OsString> = [
         "--mode",
         "standalone",
@@ -46,11 +43,7 @@ pub fn part(instance: &Instance) -> Part {
     .to_vec();
     arguments.extend(["--config".into(), settings_file(instance).into()]);
     arguments.extend(["--issuer-credentials".into(), issuer_folder(instance).into()]);
-    arguments.extend(
-        numbers
-            .iter()
-            .flat_map(|(flag, port)| [(*flag).into(), port.to_string().into()]),
-    );
+    arguments.extend(numbers.iter().flat_map(|(flag, port)| [(*flag).into(), port.to_string().into()]));
     Part {
         name: NAME.to_owned(),
         program: instance.tools().join("dapr").join("sentry"),
@@ -58,10 +51,7 @@ pub fn part(instance: &Instance) -> Part {
         environment: vec![("NAMESPACE".to_owned(), "default".into())],
         folder: instance.run(),
         log: instance.log(NAME),
-        stop: Stop {
-            signal: Signal::TERM,
-            patience: Duration::from_secs(5),
-        },
+        stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(5) },
         identity: Identity::Caller,
         stale: None,
     }
@@ -71,10 +61,7 @@ pub fn part(instance: &Instance) -> Part {
 /// three times after that, and a sidecar that connects in between would hang.
 pub async fn initialise(instance: &Instance) -> anyhow::Result<()> {
     identity::issue(instance, Utc::now())?;
-    write_whole(
-        &settings_file(instance),
-        settings(&identity::keys_file(instance)).as_bytes(),
-    )?;
+    write_whole(&settings_file(instance), settings(&identity::keys_file(instance)).as_bytes())?;
     let folder = issuer_folder(instance);
     if complete(&folder) && !old(&folder) {
         return Ok(());
@@ -144,11 +131,7 @@ fn complete(folder: &Path) -> bool {
 
 fn old(folder: &Path) -> bool {
     let made = std::fs::metadata(folder.join("ca.crt")).and_then(|metadata| metadata.modified());
-    made.is_ok_and(|made| {
-        SystemTime::now()
-            .duration_since(made)
-            .is_ok_and(|age| age > RENEWAL)
-    })
+    made.is_ok_and(|made| SystemTime::now().duration_since(made).is_ok_and(|age| age > RENEWAL))
 }
 
 fn settings_file(instance: &Instance) -> PathBuf {

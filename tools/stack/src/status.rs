@@ -54,10 +54,9 @@ async fn line(instance: &Instance, part: String) -> anyhow::Result<Line> {
     let healthy = process.is_some() && health::healthy(instance, &part).await;
     let memory_kib = match &process {
         // Its processes share their buffers.
-        Some(process) if part == postgres::NAME => process::with_descendants(process)
-            .iter()
-            .map(|process| process.memory(Shared::CountedOnce))
-            .sum(),
+        Some(process) if part == postgres::NAME => {
+            process::with_descendants(process).iter().map(|process| process.memory(Shared::CountedOnce)).sum()
+        }
         Some(process) => process.memory(Shared::CountedEach),
         None => 0,
     };
@@ -89,9 +88,7 @@ fn table(instance: &Instance, lines: &[Line]) {
             (true, false) => "unhealthy",
             (false, _) => "stopped",
         };
-        let age = line
-            .since
-            .map(|since| (Utc::now() - since).to_std().unwrap_or_default());
+        let age = line.since.map(|since| (Utc::now() - since).to_std().unwrap_or_default());
         say::line(format!(
             "{:<20} {:<9} {:>8} {:>12} {:>8} {:>5} MiB  {}",
             line.part,

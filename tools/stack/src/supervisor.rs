@@ -48,18 +48,8 @@ pub async fn keep_running(instance: &Instance, part: &Part, mut stopping: Stoppi
             Err(error) => format!("{error:#}"),
         };
         let level = if stopping.said() { "INFO" } else { "ERROR" };
-        log(
-            part,
-            level,
-            &format!("{} ended: {end}", part.name),
-            record.restarts,
-        );
-        record = Record {
-            child: None,
-            since: Utc::now(),
-            last_end: Some(end),
-            ..record
-        };
+        log(part, level, &format!("{} ended: {end}", part.name), record.restarts);
+        record = Record { child: None, since: Utc::now(), last_end: Some(end), ..record };
         write(instance, part, &record);
         if stopping.said() {
             break;
@@ -93,16 +83,8 @@ async fn end(part: &Part, child: &mut Child) {
     if let Some(process) = child.id().and_then(Id::of).and_then(Id::find) {
         let _ = process::send(&process, part.stop.signal);
     }
-    if tokio::time::timeout(part.stop.patience, child.wait())
-        .await
-        .is_err()
-    {
-        log(
-            part,
-            "WARN",
-            &format!("{} did not end in time and is killed", part.name),
-            0,
-        );
+    if tokio::time::timeout(part.stop.patience, child.wait()).await.is_err() {
+        log(part, "WARN", &format!("{} did not end in time and is killed", part.name), 0);
         let _ = child.kill().await;
     }
 }
@@ -135,11 +117,7 @@ async fn clear_leftovers(instance: &Instance, part: &Part) -> Cleared {
 }
 
 fn next_pause(last: Duration, ran: Duration) -> Duration {
-    if ran >= RAN_WELL {
-        FIRST_PAUSE
-    } else {
-        (last * 2).min(LONGEST_PAUSE)
-    }
+    if ran >= RAN_WELL { FIRST_PAUSE } else { (last * 2).min(LONGEST_PAUSE) }
 }
 
 fn write(instance: &Instance, part: &Part, record: &Record) {
@@ -185,10 +163,7 @@ mod tests {
             environment: Vec::new(),
             folder: folder.path().to_path_buf(),
             log: instance.log("sleeper"),
-            stop: part::Stop {
-                signal: Signal::TERM,
-                patience: Duration::from_secs(5),
-            },
+            stop: part::Stop { signal: Signal::TERM, patience: Duration::from_secs(5) },
             identity: part::Identity::Caller,
             stale: None,
         };
@@ -202,12 +177,7 @@ mod tests {
         stopper.say();
         work.await.unwrap().unwrap();
         assert!(
-            second.find().is_none()
-                && Record::read(&instance, "sleeper")
-                    .unwrap()
-                    .unwrap()
-                    .child
-                    .is_none()
+            second.find().is_none() && Record::read(&instance, "sleeper").unwrap().unwrap().child.is_none()
         );
     }
 
@@ -215,18 +185,13 @@ mod tests {
         let found = async {
             loop {
                 let record = Record::read(instance, "sleeper").unwrap();
-                match record
-                    .filter(|record| record.restarts == restarts)
-                    .and_then(|record| record.child)
-                {
+                match record.filter(|record| record.restarts == restarts).and_then(|record| record.child) {
                     Some(child) => return child,
                     None => tokio::task::yield_now().await,
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), found)
-            .await
-            .unwrap()
+        tokio::time::timeout(Duration::from_secs(10), found).await.unwrap()
     }
 
     #[test]

@@ -23,10 +23,7 @@ pub async fn run(instance: &Instance) -> anyhow::Result<()> {
     std::fs::create_dir_all(instance.run())?;
     let lock = std::fs::File::create(instance.run().join("up.lock"))?;
     if lock.try_lock().is_err() {
-        bail!(
-            "another `./taskw up` of {} is at work; wait for it",
-            instance.home.display()
-        );
+        bail!("another `./taskw up` of {} is at work; wait for it", instance.home.display());
     }
     if keep::running(instance).is_some() {
         let mut reader = Reader::from_start(instance);
@@ -38,19 +35,13 @@ pub async fn run(instance: &Instance) -> anyhow::Result<()> {
     }
     let left = process::of_instance(&instance.home);
     if !left.is_empty() {
-        say::line(format!(
-            "{} processes are left of an earlier start; stopping them",
-            left.len()
-        ));
+        say::line(format!("{} processes are left of an earlier start; stopping them", left.len()));
         down::sweep(instance).await?;
     }
     check_built(instance)?;
     instance.ports.check_free()?;
     match secrets::make(instance)? {
-        Made::Now => say::line(format!(
-            "✓ secrets made in {}",
-            instance.short(&instance.secrets())
-        )),
+        Made::Now => say::line(format!("✓ secrets made in {}", instance.short(&instance.secrets()))),
         Made::Before => (),
     }
     first_order::forget(instance);
@@ -65,11 +56,7 @@ pub async fn run(instance: &Instance) -> anyhow::Result<()> {
 /// Says that it runs, and how well; an earlier `up` may have been killed before it came to the first order.
 async fn already(instance: &Instance) -> anyhow::Result<()> {
     let lines = status::collect(instance).await?;
-    let ill: Vec<&str> = lines
-        .iter()
-        .filter(|line| !line.healthy)
-        .map(|line| line.part.as_str())
-        .collect();
+    let ill: Vec<&str> = lines.iter().filter(|line| !line.healthy).map(|line| line.part.as_str()).collect();
     if !ill.is_empty() {
         bail!(
             "it already runs, but is not healthy: {}\nnext: ./taskw status, \
@@ -191,10 +178,7 @@ async fn follow(instance: &Instance, reader: &mut Reader) -> anyhow::Result<()> 
         }
         let keeper_gone = keep::running(instance).is_none() && began.elapsed() > Duration::from_secs(5);
         if keeper_gone {
-            bail!(
-                "the keeper has ended; see {}\nnext: ./taskw up",
-                instance.short(&instance.log("keep"))
-            );
+            bail!("the keeper has ended; see {}\nnext: ./taskw up", instance.short(&instance.log("keep")));
         }
         if !ready.is_empty() {
             say::line(format!("  ready: {}", ready.join(", ")));
@@ -202,11 +186,7 @@ async fn follow(instance: &Instance, reader: &mut Reader) -> anyhow::Result<()> 
             last_said = Instant::now();
         }
         if !at_work.is_empty() && last_said.elapsed() > SAY_AGAIN {
-            say::line(format!(
-                "  … {} ({})",
-                at_work.join("; "),
-                say::duration(began.elapsed())
-            ));
+            say::line(format!("  … {} ({})", at_work.join("; "), say::duration(began.elapsed())));
             last_said = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(300)).await;

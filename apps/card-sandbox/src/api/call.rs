@@ -32,22 +32,11 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, app: &App) -> Result<Call, StripeError> {
         authenticate(request.headers(), &app.api_key)?;
         let path = request.uri().path().to_owned();
-        let request_id = request
-            .extensions()
-            .get::<RequestId>()
-            .map_or_else(String::new, |id| id.0.clone());
+        let request_id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
         if request.method() == Method::GET {
             let form = Form::parse(request.uri().query().unwrap_or_default().as_bytes())?;
-            let asked = Asked {
-                path,
-                fingerprint: form.fingerprint(),
-                request_id,
-            };
-            return Ok(Call {
-                form,
-                key: None,
-                asked,
-            });
+            let asked = Asked { path, fingerprint: form.fingerprint(), request_id };
+            return Ok(Call { form, key: None, asked });
         }
         check_content_type(request.headers())?;
         let key = idempotency_key(request.headers(), &app.api_key)?;
@@ -55,11 +44,7 @@ impl FromRequest<App> for Call {
             .await
             .map_err(|_| StripeError::invalid("The request's body is too large or did not arrive."))?;
         let form = Form::parse(&body)?;
-        let asked = Asked {
-            path,
-            fingerprint: form.fingerprint(),
-            request_id,
-        };
+        let asked = Asked { path, fingerprint: form.fingerprint(), request_id };
         Ok(Call { form, key, asked })
     }
 }
@@ -72,11 +57,7 @@ fn authenticate(headers: &HeaderMap, expected: &ApiKey) -> Result<(), StripeErro
     })?;
     let key = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
     let accepted = key.is_some_and(|key| ApiKey::of(key.trim()) == *expected);
-    if accepted {
-        Ok(())
-    } else {
-        Err(StripeError::unauthorized("Invalid API Key provided."))
-    }
+    if accepted { Ok(()) } else { Err(StripeError::unauthorized("Invalid API Key provided.")) }
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), StripeError> {
@@ -96,16 +77,9 @@ fn idempotency_key(headers: &HeaderMap, api_key: &ApiKey) -> Result<Option<Key>,
     let Some(given) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let key = given
-        .to_str()
-        .map_err(|_| StripeError::bad_key("Idempotency keys must be plain text."))?;
+    let key = given.to_str().map_err(|_| StripeError::bad_key("Idempotency keys must be plain text."))?;
     if key.is_empty() || key.len() > KEY_CHARACTERS {
-        return Err(StripeError::bad_key(
-            "Idempotency keys must have between 1 and 255 characters.",
-        ));
+        return Err(StripeError::bad_key("Idempotency keys must have between 1 and 255 characters."));
     }
-    Ok(Some(Key {
-        account: api_key.account(),
-        key: key.to_owned(),
-    }))
+    Ok(Some(Key { account: api_key.account(), key: key.to_owned() }))
 }

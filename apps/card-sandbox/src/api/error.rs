@@ -87,10 +87,7 @@ impl StripeError {
 
     /// The object named in the path does not exist.
     pub(crate) fn not_found(what: &str, id: &str, parameter: &str) -> StripeError {
-        StripeError {
-            status: StatusCode::NOT_FOUND,
-            ..StripeError::no_such(what, id, parameter)
-        }
+        StripeError { status: StatusCode::NOT_FOUND, ..StripeError::no_such(what, id, parameter) }
     }
 
     pub(crate) fn unknown_url(method: &str, path: &str) -> StripeError {
@@ -107,21 +104,14 @@ impl StripeError {
     }
 
     pub(crate) fn server() -> StripeError {
-        StripeError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "api_error",
-            "An unknown error occurred.",
-        )
+        StripeError::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "An unknown error occurred.")
     }
 
     /// The bank declined.
     pub(crate) fn declined(intent: &Intent, failure: &Failure) -> StripeError {
         let inside = view::last_payment_error(failure);
-        let StripeError { status, mut fields } = StripeError::new(
-            StatusCode::PAYMENT_REQUIRED,
-            "card_error",
-            failure.reason.message(),
-        );
+        let StripeError { status, mut fields } =
+            StripeError::new(StatusCode::PAYMENT_REQUIRED, "card_error", failure.reason.message());
         fields.extend(inside);
         StripeError { status, fields }.with("payment_intent", view::payment_intent(intent))
     }
@@ -136,10 +126,7 @@ impl StripeError {
                 "You cannot confirm this PaymentIntent because it's missing a payment method.",
             )
             .with("code", "payment_intent_unexpected_state"),
-            Refusal::BeyondAuthorized {
-                requested,
-                authorized,
-            } => {
+            Refusal::BeyondAuthorized { requested, authorized } => {
                 let message =
                     format!("The amount to capture ({requested}) is more than is capturable ({authorized}).");
                 StripeError::invalid_parameter("amount_to_capture", message).with("code", "amount_too_large")
@@ -152,11 +139,7 @@ impl StripeError {
                 StripeError::invalid(format!("Charge {charge} has already been refunded."))
                     .with("code", "charge_already_refunded")
             }
-            Refusal::BeyondCaptured {
-                requested,
-                left,
-                currency,
-            } => {
+            Refusal::BeyondCaptured { requested, left, currency } => {
                 let message = format!(
                     "Refund amount ({requested} {currency}) is greater than unrefunded amount on charge ({left} {currency})"
                 );
@@ -170,10 +153,7 @@ impl StripeError {
     }
 
     pub(crate) fn into_answer(self) -> Answer {
-        Answer {
-            status: self.status.as_u16(),
-            body: json!({ "error": self.fields }),
-        }
+        Answer { status: self.status.as_u16(), body: json!({ "error": self.fields }) }
     }
 }
 

@@ -49,8 +49,7 @@ impl Form {
     }
 
     pub(crate) fn take_required(&mut self, name: &str) -> Result<String, StripeError> {
-        self.take(name)?
-            .ok_or_else(|| StripeError::missing_parameter(name))
+        self.take(name)?.ok_or_else(|| StripeError::missing_parameter(name))
     }
 
     /// A whole number, not negative.
@@ -60,9 +59,7 @@ impl Form {
         };
         let digits_only = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if digits_only { text.parse().ok() } else { None };
-        number
-            .map(Some)
-            .ok_or_else(|| StripeError::invalid_integer(name, &text))
+        number.map(Some).ok_or_else(|| StripeError::invalid_integer(name, &text))
     }
 
     /// One of a few words; the words are those of the type's serde names.
@@ -74,11 +71,9 @@ impl Form {
         let Some(word) = self.take(name)? else {
             return Ok(None);
         };
-        serde_json::from_value(serde_json::Value::String(word))
-            .map(Some)
-            .map_err(|_| {
-                StripeError::invalid_parameter(name, format!("Invalid {name}: must be one of {words}"))
-            })
+        serde_json::from_value(serde_json::Value::String(word)).map(Some).map_err(|_| {
+            StripeError::invalid_parameter(name, format!("Invalid {name}: must be one of {words}"))
+        })
     }
 
     /// `name[key]=value`, all of them; a key set to nothing is left out.
@@ -127,10 +122,7 @@ mod tests {
     #[test]
     fn brackets_make_a_map_and_what_is_left_is_unknown() {
         let mut form = Form::parse(b"metadata[order_id]=7&metadata[gone]=&amuont=5").unwrap();
-        assert_eq!(
-            form.take_map("metadata"),
-            BTreeMap::from([("order_id".to_owned(), "7".to_owned())])
-        );
+        assert_eq!(form.take_map("metadata"), BTreeMap::from([("order_id".to_owned(), "7".to_owned())]));
         assert!(form.finish().is_err());
     }
 

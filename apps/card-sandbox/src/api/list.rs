@@ -23,26 +23,14 @@ impl Page {
             return Err(StripeError::invalid_integer("limit", &limit.to_string()));
         }
         let mut bound = |name: &str| -> Result<Option<i64>, StripeError> {
-            Ok(form
-                .take_integer(name)?
-                .map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX)))
+            Ok(form.take_integer(name)?.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX)))
         };
-        let from = [
-            bound("created[gte]")?,
-            bound("created[gt]")?.map(|after| after.saturating_add(1)),
-        ];
-        let to = [
-            bound("created[lte]")?,
-            bound("created[lt]")?.map(|before| before.saturating_sub(1)),
-        ];
+        let from = [bound("created[gte]")?, bound("created[gt]")?.map(|after| after.saturating_add(1))];
+        let to = [bound("created[lte]")?, bound("created[lt]")?.map(|before| before.saturating_sub(1))];
         let earliest = from.into_iter().flatten().max().unwrap_or(i64::MIN);
         let latest = to.into_iter().flatten().min().unwrap_or(i64::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(Page {
-            limit,
-            starting_after: form.take("starting_after")?,
-            created: earliest..=latest,
-        })
+        Ok(Page { limit, starting_after: form.take("starting_after")?, created: earliest..=latest })
     }
 
     /// The page of what was made, given in the order in which it was made.

@@ -58,15 +58,7 @@ pub(crate) async fn confirm_payment_intent(
     let payment_method = take_payment_method(&mut call.form)?;
     call.form.ignore(&["off_session", "return_url"]);
     finish(&mut call)?;
-    perform(
-        app,
-        call,
-        Command::Confirm {
-            payment_intent,
-            payment_method,
-        },
-    )
-    .await
+    perform(app, call, Command::Confirm { payment_intent, payment_method }).await
 }
 
 pub(crate) async fn capture_payment_intent(
@@ -76,15 +68,7 @@ pub(crate) async fn capture_payment_intent(
 ) -> Result<Response, StripeError> {
     let amount = take_amount(&mut call.form, "amount_to_capture")?;
     finish(&mut call)?;
-    perform(
-        app,
-        call,
-        Command::Capture {
-            payment_intent,
-            amount,
-        },
-    )
-    .await
+    perform(app, call, Command::Capture { payment_intent, amount }).await
 }
 
 pub(crate) async fn cancel_payment_intent(
@@ -95,15 +79,7 @@ pub(crate) async fn cancel_payment_intent(
     let words = "duplicate, fraudulent, requested_by_customer, or abandoned";
     let reason = call.form.take_word("cancellation_reason", words)?;
     finish(&mut call)?;
-    perform(
-        app,
-        call,
-        Command::Cancel {
-            payment_intent,
-            reason,
-        },
-    )
-    .await
+    perform(app, call, Command::Cancel { payment_intent, reason }).await
 }
 
 pub(crate) async fn get_payment_intent(
@@ -112,13 +88,8 @@ pub(crate) async fn get_payment_intent(
     call: Call,
 ) -> Result<Json<Value>, StripeError> {
     call.form.finish()?;
-    let found = app
-        .till
-        .read(|book| book.intent(&id).map(view::payment_intent))
-        .await?;
-    found
-        .map(Json)
-        .ok_or_else(|| StripeError::not_found("payment_intent", &id, "intent"))
+    let found = app.till.read(|book| book.intent(&id).map(view::payment_intent)).await?;
+    found.map(Json).ok_or_else(|| StripeError::not_found("payment_intent", &id, "intent"))
 }
 
 pub(crate) async fn list_payment_intents(
@@ -127,10 +98,7 @@ pub(crate) async fn list_payment_intents(
 ) -> Result<Json<Value>, StripeError> {
     let page = Page::take(&mut call.form)?;
     call.form.finish()?;
-    app.till
-        .read(|book| page.of(book.intents().iter(), &call.asked.path))
-        .await?
-        .map(Json)
+    app.till.read(|book| page.of(book.intents().iter(), &call.asked.path)).await?.map(Json)
 }
 
 impl Listed for Intent {
@@ -187,9 +155,7 @@ fn take_payment_method(form: &mut Form) -> Result<Option<Token>, StripeError> {
     let Some(name) = form.take("payment_method")? else {
         return Ok(None);
     };
-    Token::find(&name)
-        .map(Some)
-        .ok_or_else(|| StripeError::no_such("PaymentMethod", &name, "payment_method"))
+    Token::find(&name).map(Some).ok_or_else(|| StripeError::no_such("PaymentMethod", &name, "payment_method"))
 }
 
 /// An intent is confirmed by a call of its own here, so that its id is known before it is charged.

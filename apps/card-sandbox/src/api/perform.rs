@@ -78,14 +78,7 @@ fn execute(app: &App, call: &Call, command: &Command) -> Result<(Ending, Written
             asked: call.asked.clone(),
             answer,
         });
-        Ok((
-            Draft {
-                order_id: book.order_of(command),
-                entries,
-                answer,
-            },
-            ending,
-        ))
+        Ok((Draft { order_id: book.order_of(command), entries, answer }, ending))
     })
 }
 
@@ -114,18 +107,12 @@ fn decide(
         Err(DecideError::NoSuchIntent(id)) => return Err(no_such_intent(command, &id)),
         Err(DecideError::Refused(refusal)) => {
             let (act, subject) = (command.act(), command.subject().to_owned());
-            let entry = Entry::Refused {
-                act,
-                message: refusal.to_string(),
-                subject,
-            };
+            let entry = Entry::Refused { act, message: refusal.to_string(), subject };
             let answer = StripeError::refused(&refusal, book.intent(command.subject())).into_answer();
             return Ok((vec![entry], Some(answer.clone()), Ending::Answer(answer)));
         }
     };
-    let object = book
-        .after(&plan.entry, now)
-        .expect("invariant: it was decided upon this very book");
+    let object = book.after(&plan.entry, now).expect("invariant: it was decided upon this very book");
     let (answer, ending) = ending_of(&plan, answer_with(&object));
     Ok((entries_of(plan, command), answer, ending))
 }
@@ -147,32 +134,17 @@ fn ending_of(plan: &Plan, truth: Answer) -> (Option<Answer>, Ending) {
 
 fn entries_of(plan: Plan, command: &Command) -> Vec<Entry> {
     let done = plan.takes_effect();
-    let struck = plan.fault.map(|fault| Entry::Faulted {
-        subject: command.subject().to_owned(),
-        fault,
-    });
+    let struck = plan.fault.map(|fault| Entry::Faulted { subject: command.subject().to_owned(), fault });
     done.then_some(plan.entry).into_iter().chain(struck).collect()
 }
 
 fn answer_with(object: &Object) -> Answer {
     match object {
         Object::Intent(
-            intent @ Intent {
-                state:
-                    State::RequiresPaymentMethod {
-                        failure: Some(failure),
-                    },
-                ..
-            },
+            intent @ Intent { state: State::RequiresPaymentMethod { failure: Some(failure) }, .. },
         ) => StripeError::declined(intent, failure).into_answer(),
-        Object::Intent(intent) => Answer {
-            status: 200,
-            body: view::payment_intent(intent),
-        },
-        Object::Refund(refund) => Answer {
-            status: 200,
-            body: view::refund(refund),
-        },
+        Object::Intent(intent) => Answer { status: 200, body: view::payment_intent(intent) },
+        Object::Refund(refund) => Answer { status: 200, body: view::refund(refund) },
         Object::None => StripeError::server().into_answer(),
     }
 }

@@ -35,20 +35,14 @@ pub(crate) async fn get_refund(
 ) -> Result<Json<Value>, StripeError> {
     call.form.finish()?;
     let found = app.till.read(|book| book.refund(&id).map(view::refund)).await?;
-    found
-        .map(Json)
-        .ok_or_else(|| StripeError::not_found("refund", &id, "id"))
+    found.map(Json).ok_or_else(|| StripeError::not_found("refund", &id, "id"))
 }
 
 pub(crate) async fn list_refunds(State(app): State<App>, mut call: Call) -> Result<Json<Value>, StripeError> {
     let intent = call.form.take("payment_intent")?;
     let page = Page::take(&mut call.form)?;
     call.form.finish()?;
-    let of_intent = |refund: &&Refund| {
-        intent
-            .as_ref()
-            .is_none_or(|intent| refund.payment_intent == *intent)
-    };
+    let of_intent = |refund: &&Refund| intent.as_ref().is_none_or(|intent| refund.payment_intent == *intent);
     app.till
         .read(|book| {
             if let Some(id) = intent.as_ref().filter(|id| book.intent(id).is_none()) {

@@ -69,10 +69,7 @@ pub(crate) async fn get_log(
         .ok()
         .and_then(Result::ok)
         .ok_or_else(StripeError::server)?;
-    let chosen: String = lines
-        .split_inclusive('\n')
-        .filter(|line| filter.lets_pass(line))
-        .collect();
+    let chosen: String = lines.split_inclusive('\n').filter(|line| filter.lets_pass(line)).collect();
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], chosen).into_response())
 }
 
@@ -81,11 +78,7 @@ pub(crate) async fn get_summary(
     filter: Result<Query<SummaryFilter>, QueryRejection>,
 ) -> Result<Json<Summary>, StripeError> {
     let filter = query(filter)?;
-    Ok(Json(
-        app.till
-            .read(|book| summarize(book, filter.order_id.as_deref()))
-            .await?,
-    ))
+    Ok(Json(app.till.read(|book| summarize(book, filter.order_id.as_deref())).await?))
 }
 
 /// Ends what an intent waits for: the customer's step, or a slow bank.
@@ -97,32 +90,18 @@ pub(crate) async fn resolve_payment_intent(
     let Resolve { outcome } = query(filter)?;
     let (now, ids) = (app.now(), fresh_ids());
     let (seen, written) = app.till.write(now, |book| {
-        let entry = book
-            .decide_resolution(&id, outcome, &ids)
-            .map_err(|error| match error {
-                DecideError::NoSuchIntent(id) => StripeError::not_found("payment_intent", &id, "intent"),
-                DecideError::Refused(refusal) => StripeError::refused(&refusal, book.intent(&id)),
-            })?;
-        let after = book
-            .after(&entry, now)
-            .expect("invariant: it was decided upon this very book");
+        let entry = book.decide_resolution(&id, outcome, &ids).map_err(|error| match error {
+            DecideError::NoSuchIntent(id) => StripeError::not_found("payment_intent", &id, "intent"),
+            DecideError::Refused(refusal) => StripeError::refused(&refusal, book.intent(&id)),
+        })?;
+        let after = book.after(&entry, now).expect("invariant: it was decided upon this very book");
         let seen = match after {
             Object::Intent(intent) => view::payment_intent(&intent),
             Object::Refund(refund) => view::refund(&refund),
             Object::None => Value::Null,
         };
-        let order_id = book
-            .intent(&id)
-            .and_then(|intent| intent.order_id())
-            .map(str::to_owned);
-        Ok::<_, StripeError>((
-            Draft {
-                order_id,
-                entries: vec![entry],
-                answer: None,
-            },
-            seen,
-        ))
+        let order_id = book.intent(&id).and_then(|intent| intent.order_id()).map(str::to_owned);
+        Ok::<_, StripeError>((Draft { order_id, entries: vec![entry], answer: None }, seen))
     })?;
     written.on_disk().await?;
     Ok(Json(seen))
@@ -137,11 +116,7 @@ pub(crate) async fn prune_idempotency_keys(
     let now = app.now();
     let before = now - TimeDelta::seconds(older_than_seconds.into());
     let kept_before = app.till.read(|book| book.answers.len()).await?;
-    let draft = Draft {
-        order_id: None,
-        entries: vec![Entry::KeysPruned { before }],
-        answer: None,
-    };
+    let draft = Draft { order_id: None, entries: vec![Entry::KeysPruned { before }], answer: None };
     let ((), written) = app.till.write(now, |_| Ok::<_, StripeError>((draft, ())))?;
     written.on_disk().await?;
     let kept = app.till.read(|book| book.answers.len()).await?;
@@ -161,7 +136,5 @@ impl LogFilter {
 }
 
 fn query<T>(parsed: Result<Query<T>, QueryRejection>) -> Result<T, StripeError> {
-    parsed
-        .map(|Query(value)| value)
-        .map_err(|rejection| StripeError::invalid(rejection.body_text()))
+    parsed.map(|Query(value)| value).map_err(|rejection| StripeError::invalid(rejection.body_text()))
 }

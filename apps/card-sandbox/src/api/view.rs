@@ -114,27 +114,15 @@ fn nothing_here() -> Map<String, Value> {
 }
 
 fn failure(intent: &Intent) -> Option<&Failure> {
-    if let State::RequiresPaymentMethod { failure } = &intent.state {
-        failure.as_ref()
-    } else {
-        None
-    }
+    if let State::RequiresPaymentMethod { failure } = &intent.state { failure.as_ref() } else { None }
 }
 
 fn canceled_at(intent: &Intent) -> Option<i64> {
-    if let State::Canceled { canceled_at, .. } = &intent.state {
-        Some(canceled_at.timestamp())
-    } else {
-        None
-    }
+    if let State::Canceled { canceled_at, .. } = &intent.state { Some(canceled_at.timestamp()) } else { None }
 }
 
 fn cancellation_reason(intent: &Intent) -> Value {
-    if let State::Canceled { reason, .. } = &intent.state {
-        json!(reason)
-    } else {
-        Value::Null
-    }
+    if let State::Canceled { reason, .. } = &intent.state { json!(reason) } else { Value::Null }
 }
 
 /// What the customer has to do, and where.

@@ -65,15 +65,8 @@ impl Till {
         let log = Log::open(path, |record| Ok(book.apply(&record)?))?;
         tracing::info!(log.records = book.last_sequence(), "state rebuilt from the log");
         let durability = log.durability();
-        let inside = Inside {
-            book,
-            keys_in_use: HashSet::new(),
-            log,
-        };
-        Ok(Till {
-            inside: Arc::new(Mutex::new(inside)),
-            durability,
-        })
+        let inside = Inside { book, keys_in_use: HashSet::new(), log };
+        Ok(Till { inside: Arc::new(Mutex::new(inside)), durability })
     }
 
     /// Looks at the book, and returns when everything that could be seen is on the disk.
@@ -96,39 +89,17 @@ impl Till {
         let mut inside = self.lock();
         let (draft, decided) = decide(&inside.book)?;
         let sequence = inside.book.last_sequence() + 1;
-        let Draft {
-            order_id,
-            entries,
-            answer,
-        } = draft;
-        let record = Record {
-            sequence,
-            recorded_at: now,
-            order_id,
-            entries,
-            answer,
-        };
-        inside
-            .book
-            .apply(&record)
-            .expect("invariant: it was decided upon this very book");
+        let Draft { order_id, entries, answer } = draft;
+        let record = Record { sequence, recorded_at: now, order_id, entries, answer };
+        inside.book.apply(&record).expect("invariant: it was decided upon this very book");
         inside.log.append(&record)?;
-        Ok((
-            decided,
-            Written {
-                sequence,
-                durability: self.durability.clone(),
-            },
-        ))
+        Ok((decided, Written { sequence, durability: self.durability.clone() }))
     }
 
     /// Takes a key into use, unless it is in use or has its answer. Without a key there is nothing to take.
     pub fn claim(&self, key: Option<&Key>, asked: &Asked, now: DateTime<Utc>) -> Result<Claimed, ClaimError> {
         let Some(key) = key else {
-            return Ok(Claimed::Fresh(Claim {
-                till: self.clone(),
-                key: None,
-            }));
+            return Ok(Claimed::Fresh(Claim { till: self.clone(), key: None }));
         };
         let mut inside = self.lock();
         if inside.keys_in_use.contains(key) {
@@ -140,10 +111,7 @@ impl Till {
             Known::OtherEndpoint(path) => Err(ClaimError::OtherEndpoint(path.to_owned())),
             Known::Nothing => {
                 inside.keys_in_use.insert(key.clone());
-                Ok(Claimed::Fresh(Claim {
-                    till: self.clone(),
-                    key: Some(key.clone()),
-                }))
+                Ok(Claimed::Fresh(Claim { till: self.clone(), key: Some(key.clone()) }))
             }
         }
     }
@@ -158,9 +126,7 @@ impl Till {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.inside
-            .lock()
-            .expect("invariant: nobody panics holding the till")
+        self.inside.lock().expect("invariant: nobody panics holding the till")
     }
 }
 

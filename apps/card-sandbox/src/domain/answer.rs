@@ -88,10 +88,7 @@ impl Answers {
             let Some((stored_at, key)) = self.oldest_first.pop_front() else {
                 return;
             };
-            let stored_again_since = self
-                .by_key
-                .get(&key)
-                .is_some_and(|(latest, _)| *latest > stored_at);
+            let stored_again_since = self.by_key.get(&key).is_some_and(|(latest, _)| *latest > stored_at);
             if !stored_again_since {
                 self.by_key.remove(&key);
             }

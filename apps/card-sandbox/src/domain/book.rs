@@ -73,9 +73,7 @@ impl Book {
         resolution: Resolution,
         ids: &FreshIds,
     ) -> Result<Entry, DecideError> {
-        Ok(self
-            .existing(payment_intent)?
-            .resolve(resolution, ids.charge.clone())?)
+        Ok(self.existing(payment_intent)?.resolve(resolution, ids.charge.clone())?)
     }
 
     /// The order that a command is about, as its intent's metadata names it.
@@ -98,42 +96,22 @@ impl Book {
         match command {
             Command::Create(terms) => {
                 let payment_intent = ids.payment_intent.clone();
-                Ok((
-                    Entry::Created(Created {
-                        payment_intent,
-                        terms: terms.clone(),
-                    }),
-                    terms.payment_method,
-                ))
+                Ok((Entry::Created(Created { payment_intent, terms: terms.clone() }), terms.payment_method))
             }
-            Command::Confirm {
-                payment_intent,
-                payment_method,
-            } => {
+            Command::Confirm { payment_intent, payment_method } => {
                 let intent = self.existing(payment_intent)?;
                 let card = intent.card_to_confirm(*payment_method)?;
                 Ok((intent.confirm(Some(card), ids.charge.clone())?, Some(card)))
             }
-            Command::Capture {
-                payment_intent,
-                amount,
-            } => {
+            Command::Capture { payment_intent, amount } => {
                 let intent = self.existing(payment_intent)?;
                 Ok((intent.capture(*amount)?, intent.card()))
             }
-            Command::Cancel {
-                payment_intent,
-                reason,
-            } => {
+            Command::Cancel { payment_intent, reason } => {
                 let intent = self.existing(payment_intent)?;
                 Ok((intent.cancel(*reason)?, intent.card()))
             }
-            Command::Refund(NewRefund {
-                payment_intent,
-                amount,
-                reason,
-                metadata,
-            }) => {
+            Command::Refund(NewRefund { payment_intent, amount, reason, metadata }) => {
                 let intent = self.existing(payment_intent)?;
                 let (charge, amount) = intent.refundable(*amount)?;
                 let entry = Entry::Refunded(Refunded {
@@ -150,8 +128,7 @@ impl Book {
     }
 
     fn existing(&self, id: &str) -> Result<&Intent, DecideError> {
-        self.intent(id)
-            .ok_or_else(|| DecideError::NoSuchIntent(id.to_owned()))
+        self.intent(id).ok_or_else(|| DecideError::NoSuchIntent(id.to_owned()))
     }
 
     fn may_strike(&self, fault: Fault, subject: &str) -> bool {

@@ -79,184 +79,37 @@ static CARDS: [TestCard; 34] = [
     card("pm_card_visa", Verdict::Approve),
     card("pm_card_mastercard", Verdict::Approve),
     card("pm_card_amex", Verdict::Approve),
-    card(
-        "pm_card_chargeDeclined",
-        Verdict::Decline(Decline::GenericDecline),
-    ),
-    card(
-        "pm_card_visa_chargeDeclined",
-        Verdict::Decline(Decline::GenericDecline),
-    ),
-    card(
-        "pm_card_insufficientFunds",
-        Verdict::Decline(Decline::InsufficientFunds),
-    ),
-    card(
-        "pm_card_visa_chargeDeclinedInsufficientFunds",
-        Verdict::Decline(Decline::InsufficientFunds),
-    ),
-    card(
-        "pm_card_visa_chargeDeclinedLostCard",
-        Verdict::Decline(Decline::LostCard),
-    ),
-    card(
-        "pm_card_visa_chargeDeclinedStolenCard",
-        Verdict::Decline(Decline::StolenCard),
-    ),
-    card(
-        "pm_card_chargeDeclinedExpiredCard",
-        Verdict::Decline(Decline::ExpiredCard),
-    ),
-    card(
-        "pm_card_chargeDeclinedIncorrectCvc",
-        Verdict::Decline(Decline::IncorrectCvc),
-    ),
-    card(
-        "pm_card_chargeDeclinedProcessingError",
-        Verdict::Decline(Decline::ProcessingError),
-    ),
+    card("pm_card_chargeDeclined", Verdict::Decline(Decline::GenericDecline)),
+    card("pm_card_visa_chargeDeclined", Verdict::Decline(Decline::GenericDecline)),
+    card("pm_card_insufficientFunds", Verdict::Decline(Decline::InsufficientFunds)),
+    card("pm_card_visa_chargeDeclinedInsufficientFunds", Verdict::Decline(Decline::InsufficientFunds)),
+    card("pm_card_visa_chargeDeclinedLostCard", Verdict::Decline(Decline::LostCard)),
+    card("pm_card_visa_chargeDeclinedStolenCard", Verdict::Decline(Decline::StolenCard)),
+    card("pm_card_chargeDeclinedExpiredCard", Verdict::Decline(Decline::ExpiredCard)),
+    card("pm_card_chargeDeclinedIncorrectCvc", Verdict::Decline(Decline::IncorrectCvc)),
+    card("pm_card_chargeDeclinedProcessingError", Verdict::Decline(Decline::ProcessingError)),
     card("pm_card_authenticationRequired", Verdict::AskCustomer),
     card("pm_processing", Verdict::Process),
-    faulty(
-        "tok_hang",
-        Act::Confirm,
-        Effect::Nothing,
-        Reply::Silence,
-        Times::Always,
-    ),
-    faulty(
-        "pm_hang_once",
-        Act::Confirm,
-        Effect::Nothing,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_hang_up_once",
-        Act::Confirm,
-        Effect::Nothing,
-        Reply::HangUp,
-        Times::Once,
-    ),
-    faulty(
-        "pm_error_500",
-        Act::Confirm,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_error_500_always",
-        Act::Confirm,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Always,
-    ),
-    faulty(
-        "pm_charge_no_answer",
-        Act::Confirm,
-        Effect::Done,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_charge_hang_up",
-        Act::Confirm,
-        Effect::Done,
-        Reply::HangUp,
-        Times::Once,
-    ),
-    faulty(
-        "pm_charge_500",
-        Act::Confirm,
-        Effect::Done,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_charge_late",
-        Act::Confirm,
-        Effect::Late,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_create_500",
-        Act::Create,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_create_no_answer",
-        Act::Create,
-        Effect::Done,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_capture_500",
-        Act::Capture,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_capture_hang_once",
-        Act::Capture,
-        Effect::Nothing,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_capture_no_answer",
-        Act::Capture,
-        Effect::Done,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_cancel_500",
-        Act::Cancel,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_cancel_no_answer",
-        Act::Cancel,
-        Effect::Done,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_refund_500",
-        Act::Refund,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Once,
-    ),
-    faulty(
-        "pm_refund_500_always",
-        Act::Refund,
-        Effect::Nothing,
-        Reply::ServerError,
-        Times::Always,
-    ),
-    faulty(
-        "pm_refund_hang_once",
-        Act::Refund,
-        Effect::Nothing,
-        Reply::Silence,
-        Times::Once,
-    ),
-    faulty(
-        "pm_refund_no_answer",
-        Act::Refund,
-        Effect::Done,
-        Reply::Silence,
-        Times::Once,
-    ),
+    faulty("tok_hang", Act::Confirm, Effect::Nothing, Reply::Silence, Times::Always),
+    faulty("pm_hang_once", Act::Confirm, Effect::Nothing, Reply::Silence, Times::Once),
+    faulty("pm_hang_up_once", Act::Confirm, Effect::Nothing, Reply::HangUp, Times::Once),
+    faulty("pm_error_500", Act::Confirm, Effect::Nothing, Reply::ServerError, Times::Once),
+    faulty("pm_error_500_always", Act::Confirm, Effect::Nothing, Reply::ServerError, Times::Always),
+    faulty("pm_charge_no_answer", Act::Confirm, Effect::Done, Reply::Silence, Times::Once),
+    faulty("pm_charge_hang_up", Act::Confirm, Effect::Done, Reply::HangUp, Times::Once),
+    faulty("pm_charge_500", Act::Confirm, Effect::Done, Reply::ServerError, Times::Once),
+    faulty("pm_charge_late", Act::Confirm, Effect::Late, Reply::Silence, Times::Once),
+    faulty("pm_create_500", Act::Create, Effect::Nothing, Reply::ServerError, Times::Once),
+    faulty("pm_create_no_answer", Act::Create, Effect::Done, Reply::Silence, Times::Once),
+    faulty("pm_capture_500", Act::Capture, Effect::Nothing, Reply::ServerError, Times::Once),
+    faulty("pm_capture_hang_once", Act::Capture, Effect::Nothing, Reply::Silence, Times::Once),
+    faulty("pm_capture_no_answer", Act::Capture, Effect::Done, Reply::Silence, Times::Once),
+    faulty("pm_cancel_500", Act::Cancel, Effect::Nothing, Reply::ServerError, Times::Once),
+    faulty("pm_cancel_no_answer", Act::Cancel, Effect::Done, Reply::Silence, Times::Once),
+    faulty("pm_refund_500", Act::Refund, Effect::Nothing, Reply::ServerError, Times::Once),
+    faulty("pm_refund_500_always", Act::Refund, Effect::Nothing, Reply::ServerError, Times::Always),
+    faulty("pm_refund_hang_once", Act::Refund, Effect::Nothing, Reply::Silence, Times::Once),
+    faulty("pm_refund_no_answer", Act::Refund, Effect::Done, Reply::Silence, Times::Once),
 ];
 
 impl Token {
@@ -352,23 +205,10 @@ impl<'de> Deserialize<'de> for Token {
 }
 
 const fn card(name: &'static str, verdict: Verdict) -> TestCard {
-    TestCard {
-        name,
-        verdict,
-        fault: None,
-    }
+    TestCard { name, verdict, fault: None }
 }
 
 const fn faulty(name: &'static str, act: Act, effect: Effect, reply: Reply, times: Times) -> TestCard {
-    let fault = Fault {
-        act,
-        effect,
-        reply,
-        times,
-    };
-    TestCard {
-        name,
-        verdict: Verdict::Approve,
-        fault: Some(fault),
-    }
+    let fault = Fault { act, effect, reply, times };
+    TestCard { name, verdict: Verdict::Approve, fault: Some(fault) }
 }

@@ -11,18 +11,9 @@ use super::{Act, Metadata};
 #[derive(Debug, Clone)]
 pub enum Command {
     Create(NewIntent),
-    Confirm {
-        payment_intent: String,
-        payment_method: Option<Token>,
-    },
-    Capture {
-        payment_intent: String,
-        amount: Option<Amount>,
-    },
-    Cancel {
-        payment_intent: String,
-        reason: Option<CancelReason>,
-    },
+    Confirm { payment_intent: String, payment_method: Option<Token> },
+    Capture { payment_intent: String, amount: Option<Amount> },
+    Cancel { payment_intent: String, reason: Option<CancelReason> },
     Refund(NewRefund),
 }
 

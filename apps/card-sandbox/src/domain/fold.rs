@@ -31,10 +31,7 @@ pub enum Inconsistent {
 impl Book {
     pub fn apply(&mut self, record: &Record) -> Result<(), Inconsistent> {
         if record.sequence != self.last_sequence + 1 {
-            return Err(Inconsistent::Sequence {
-                last: self.last_sequence,
-                found: record.sequence,
-            });
+            return Err(Inconsistent::Sequence { last: self.last_sequence, found: record.sequence });
         }
         for entry in &record.entries {
             match self.after(entry, record.recorded_at)? {
@@ -70,10 +67,7 @@ impl Book {
             Entry::Charged(approved) | Entry::Captured(approved) => {
                 self.becomes(&approved.payment_intent, taken(approved.clone()))
             }
-            Entry::Canceled {
-                payment_intent,
-                reason,
-            } => {
+            Entry::Canceled { payment_intent, reason } => {
                 let state = self.known(payment_intent)?.canceled(now, *reason);
                 self.becomes(payment_intent, state)
             }
@@ -91,8 +85,7 @@ impl Book {
     }
 
     fn known(&self, id: &str) -> Result<&Intent, Inconsistent> {
-        self.intent(id)
-            .ok_or_else(|| Inconsistent::UnknownIntent(id.to_owned()))
+        self.intent(id).ok_or_else(|| Inconsistent::UnknownIntent(id.to_owned()))
     }
 
     fn put_intent(&mut self, intent: Intent) {
@@ -128,10 +121,7 @@ impl Book {
 }
 
 fn new_intent(created: Created, created_at: DateTime<Utc>) -> Intent {
-    let Created {
-        payment_intent,
-        terms,
-    } = created;
+    let Created { payment_intent, terms } = created;
     let state = match terms.payment_method {
         Some(method) => State::RequiresConfirmation { method },
         None => State::RequiresPaymentMethod { failure: None },
@@ -148,18 +138,11 @@ fn new_intent(created: Created, created_at: DateTime<Utc>) -> Intent {
 }
 
 fn failure(declined: Declined) -> Failure {
-    Failure {
-        method: declined.payment_method,
-        charge: declined.charge,
-        reason: declined.reason,
-    }
+    Failure { method: declined.payment_method, charge: declined.charge, reason: declined.reason }
 }
 
 fn held(approved: Approved) -> State {
-    State::RequiresCapture {
-        method: approved.payment_method,
-        charge: approved.charge,
-    }
+    State::RequiresCapture { method: approved.payment_method, charge: approved.charge }
 }
 
 fn taken(approved: Approved) -> State {

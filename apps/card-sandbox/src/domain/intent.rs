@@ -21,33 +21,13 @@ pub struct Intent {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    RequiresPaymentMethod {
-        failure: Option<Failure>,
-    },
-    RequiresConfirmation {
-        method: Token,
-    },
-    RequiresAction {
-        method: Token,
-    },
-    Processing {
-        method: Token,
-    },
-    RequiresCapture {
-        method: Token,
-        charge: String,
-    },
-    Succeeded {
-        method: Token,
-        charge: String,
-        captured: Amount,
-        refunded: u64,
-    },
-    Canceled {
-        canceled_at: DateTime<Utc>,
-        reason: Option<CancelReason>,
-        charge: Option<String>,
-    },
+    RequiresPaymentMethod { failure: Option<Failure> },
+    RequiresConfirmation { method: Token },
+    RequiresAction { method: Token },
+    Processing { method: Token },
+    RequiresCapture { method: Token, charge: String },
+    Succeeded { method: Token, charge: String, captured: Amount, refunded: u64 },
+    Canceled { canceled_at: DateTime<Utc>, reason: Option<CancelReason>, charge: Option<String> },
 }
 
 /// The last charge that was declined.
@@ -98,11 +78,7 @@ pub enum Refusal {
     #[error("charge {charge} has already been refunded")]
     AlreadyRefunded { charge: String },
     #[error("{requested} is more than the {left} that is not refunded yet")]
-    BeyondCaptured {
-        requested: u64,
-        left: u64,
-        currency: &'static str,
-    },
+    BeyondCaptured { requested: u64, left: u64, currency: &'static str },
 }
 
 impl Intent {
@@ -147,10 +123,7 @@ impl Intent {
 
     pub fn confirm(&self, method: Option<Token>, charge: String) -> Result<Entry, Refusal> {
         let payment_method = self.card_to_confirm(method)?;
-        let attempt = Attempt {
-            payment_intent: self.id.clone(),
-            payment_method,
-        };
+        let attempt = Attempt { payment_intent: self.id.clone(), payment_method };
         Ok(match payment_method.verdict() {
             Verdict::Approve => self.approved(payment_method, charge),
             Verdict::Decline(reason) => self.declined(payment_method, charge, reason),
@@ -183,9 +156,7 @@ impl Intent {
             | State::RequiresCapture { .. }
             | State::Succeeded { .. }
             | State::Canceled { .. } => {
-                return Err(Refusal::NothingToResolve {
-                    status: self.status(),
-                });
+                return Err(Refusal::NothingToResolve { status: self.status() });
             }
         };
         Ok(match resolution {
@@ -219,10 +190,9 @@ impl Intent {
             State::RequiresPaymentMethod { .. }
             | State::RequiresConfirmation { .. }
             | State::RequiresAction { .. }
-            | State::RequiresCapture { .. } => Ok(Entry::Canceled {
-                payment_intent: self.id.clone(),
-                reason,
-            }),
+            | State::RequiresCapture { .. } => {
+                Ok(Entry::Canceled { payment_intent: self.id.clone(), reason })
+            }
             State::Processing { .. } | State::Succeeded { .. } | State::Canceled { .. } => {
                 Err(self.unexpected(Act::Cancel))
             }
@@ -231,19 +201,12 @@ impl Intent {
 
     /// The charge to refund and how much of it, never beyond what was captured and not yet given back.
     pub fn refundable(&self, requested: Option<Amount>) -> Result<(String, Amount), Refusal> {
-        let State::Succeeded {
-            charge,
-            captured,
-            refunded,
-            ..
-        } = &self.state
-        else {
+        let State::Succeeded { charge, captured, refunded, .. } = &self.state else {
             return Err(Refusal::NoCharge);
         };
         let left = captured.minor_units().saturating_sub(*refunded);
-        let rest = Amount::new(left).map_err(|_nothing| Refusal::AlreadyRefunded {
-            charge: charge.clone(),
-        })?;
+        let rest =
+            Amount::new(left).map_err(|_nothing| Refusal::AlreadyRefunded { charge: charge.clone() })?;
         let amount = requested.unwrap_or(rest);
         if amount > rest {
             return Err(Refusal::BeyondCaptured {
@@ -257,21 +220,12 @@ impl Intent {
 
     /// The state after a cancellation.
     pub fn canceled(&self, canceled_at: DateTime<Utc>, reason: Option<CancelReason>) -> State {
-        State::Canceled {
-            canceled_at,
-            reason,
-            charge: self.latest_charge().map(str::to_owned),
-        }
+        State::Canceled { canceled_at, reason, charge: self.latest_charge().map(str::to_owned) }
     }
 
     fn approved(&self, payment_method: Token, charge: String) -> Entry {
         let (payment_intent, amount) = (self.id.clone(), self.amount);
-        let approved = Approved {
-            payment_intent,
-            payment_method,
-            charge,
-            amount,
-        };
+        let approved = Approved { payment_intent, payment_method, charge, amount };
         match self.capture_method {
             CaptureMethod::Automatic => Entry::Charged(approved),
             CaptureMethod::Manual => Entry::Authorized(approved),
@@ -280,18 +234,10 @@ impl Intent {
 
     fn declined(&self, payment_method: Token, charge: String, reason: Decline) -> Entry {
         let payment_intent = self.id.clone();
-        Entry::Declined(Declined {
-            payment_intent,
-            payment_method,
-            charge,
-            reason,
-        })
+        Entry::Declined(Declined { payment_intent, payment_method, charge, reason })
     }
 
     fn unexpected(&self, act: Act) -> Refusal {
-        Refusal::UnexpectedState {
-            act,
-            status: self.status(),
-        }
+        Refusal::UnexpectedState { act, status: self.status() }
     }
 }

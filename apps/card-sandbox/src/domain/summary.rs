@@ -59,9 +59,7 @@ impl Tally {
             | State::Processing { .. } => {}
             State::RequiresCapture { .. } => self.open_authorizations += 1,
             State::Canceled { .. } => self.canceled += 1,
-            State::Succeeded {
-                captured, refunded, ..
-            } => {
+            State::Succeeded { captured, refunded, .. } => {
                 self.effective_charges += 1;
                 *self.captured.entry(intent.currency.code()).or_default() += captured.minor_units();
                 *self.refunded.entry(intent.currency.code()).or_default() += refunded;

@@ -41,12 +41,7 @@ impl Sandbox {
 
     /// Ends, and starts again from the log alone.
     pub(crate) fn restart(self) -> Sandbox {
-        let Sandbox {
-            app,
-            folder,
-            router,
-            clock,
-        } = self;
+        let Sandbox { app, folder, router, clock } = self;
         drop((app, router));
         Sandbox::open(folder, clock)
     }
@@ -80,11 +75,7 @@ impl Sandbox {
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answered {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        }
+        Answered { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     /// Whether the connection ends without an answer.
@@ -95,9 +86,7 @@ impl Sandbox {
 
     /// Creates an intent of £19.99 for order `o-1` and gives back its id.
     pub(crate) async fn created(&self, card: &str, capture: &str) -> String {
-        let created = self
-            .post("/v1/payment_intents", &intent("o-1", card, capture))
-            .await;
+        let created = self.post("/v1/payment_intents", &intent("o-1", card, capture)).await;
         assert_eq!(created.status, 200, "{created:?}");
         created.body["id"].as_str().unwrap().to_owned()
     }
@@ -114,20 +103,14 @@ impl Sandbox {
             Value::String(text) => text,
             one_line => one_line.to_string(),
         };
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The types of all entries, in order.
     pub(crate) async fn happened(&self) -> Vec<String> {
         let log = self.log().await;
-        let entries = log
-            .iter()
-            .flat_map(|record| record["entries"].as_array().unwrap());
-        entries
-            .map(|entry| entry["type"].as_str().unwrap().to_owned())
-            .collect()
+        let entries = log.iter().flat_map(|record| record["entries"].as_array().unwrap());
+        entries.map(|entry| entry["type"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) async fn effective_charges(&self, order: &str) -> u64 {
@@ -162,20 +145,12 @@ impl Sandbox {
             verbosity: "info".to_owned(),
         };
         let app = App::open(&config, Clock::Fixed(clock.clone())).unwrap();
-        Sandbox {
-            router: api::router(app.clone()),
-            app,
-            folder,
-            clock,
-        }
+        Sandbox { router: api::router(app.clone()), app, folder, clock }
     }
 }
 
 pub(crate) fn get(path: &str) -> Request<Body> {
-    Request::get(path)
-        .header("authorization", format!("Bearer {API_KEY}"))
-        .body(Body::empty())
-        .unwrap()
+    Request::get(path).header("authorization", format!("Bearer {API_KEY}")).body(Body::empty()).unwrap()
 }
 
 pub(crate) fn post(path: &str, parameters: &[(&str, &str)]) -> Request<Body> {
@@ -188,9 +163,7 @@ pub(crate) fn post(path: &str, parameters: &[(&str, &str)]) -> Request<Body> {
 }
 
 pub(crate) fn keyed(key: &str, mut request: Request<Body>) -> Request<Body> {
-    request
-        .headers_mut()
-        .insert("idempotency-key", key.parse().unwrap());
+    request.headers_mut().insert("idempotency-key", key.parse().unwrap());
     request
 }
 

@@ -13,24 +13,15 @@ async fn everything_is_as_before_after_a_restart() {
     let sandbox = Sandbox::start();
     let charged = sandbox.created("pm_card_visa", "automatic").await;
     sandbox.post_keyed("k-1", &confirm(&charged), &[]).await;
-    sandbox
-        .post("/v1/refunds", &[("payment_intent", &charged), ("amount", "99")])
-        .await;
+    sandbox.post("/v1/refunds", &[("payment_intent", &charged), ("amount", "99")]).await;
     let held = sandbox.created("pm_card_visa", "manual").await;
     sandbox.post(&confirm(&held), &[]).await;
     let declined = sandbox.created("pm_card_chargeDeclined", "automatic").await;
     sandbox.post(&confirm(&declined), &[]).await;
-    let waiting = sandbox
-        .created("pm_card_authenticationRequired", "automatic")
-        .await;
+    let waiting = sandbox.created("pm_card_authenticationRequired", "automatic").await;
     sandbox.post(&confirm(&waiting), &[]).await;
 
-    let paths = [
-        "/v1/payment_intents",
-        "/v1/refunds",
-        "/_sandbox/summary",
-        "/_sandbox/log",
-    ];
+    let paths = ["/v1/payment_intents", "/v1/refunds", "/_sandbox/summary", "/_sandbox/log"];
     let before = join_all(paths.map(|path| sandbox.get(path))).await;
     let sandbox = sandbox.restart();
     let after = join_all(paths.map(|path| sandbox.get(path))).await;
@@ -39,10 +30,7 @@ async fn everything_is_as_before_after_a_restart() {
     }
     let replayed = sandbox.post_keyed("k-1", &confirm(&charged), &[]).await;
     assert_eq!(replayed.headers["idempotent-replayed"], "true");
-    assert_eq!(
-        sandbox.post(&capture(&held), &[]).await.body["status"],
-        "succeeded"
-    );
+    assert_eq!(sandbox.post(&capture(&held), &[]).await.body["status"], "succeeded");
 }
 
 #[tokio::test]
@@ -50,12 +38,9 @@ async fn a_torn_last_line_is_cut_off_and_writing_goes_on() {
     let sandbox = Sandbox::start();
     let id = sandbox.created("pm_card_visa", "automatic").await;
     let whole = std::fs::read(sandbox.log_path()).unwrap();
-    for torn in [
-        &b"{\"sequence\":2,\"recorded_at\":\"2026-"[..],
-        &whole[..whole.len() - 1],
-        b"\xff\xfe",
-        b"{",
-    ] {
+    for torn in
+        [&b"{\"sequence\":2,\"recorded_at\":\"2026-"[..], &whole[..whole.len() - 1], b"\xff\xfe", b"{"]
+    {
         let sandbox = Sandbox::start();
         let mut text = whole.clone();
         text.extend_from_slice(torn);
@@ -72,12 +57,7 @@ async fn a_torn_last_line_is_cut_off_and_writing_goes_on() {
         drop(folder);
     }
     let log_path = sandbox.log_path();
-    OpenOptions::new()
-        .append(true)
-        .open(&log_path)
-        .unwrap()
-        .write_all(b"{\"sequence\":2")
-        .unwrap();
+    OpenOptions::new().append(true).open(&log_path).unwrap().write_all(b"{\"sequence\":2").unwrap();
     let sandbox = sandbox.restart();
     sandbox.post(&confirm(&id), &[]).await;
     assert_eq!(sandbox.restart().happened().await, ["created", "charged"]);
@@ -102,11 +82,7 @@ async fn a_damaged_log_is_refused_with_its_line() {
         std::fs::write(&log, &text).unwrap();
         let error = Till::open(&log).err().unwrap();
         assert!(format!("{error:#}").contains(line), "{error:#}");
-        assert_eq!(
-            std::fs::read_to_string(&log).unwrap(),
-            text,
-            "nothing is repaired by guessing"
-        );
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), text, "nothing is repaired by guessing");
     }
     drop(folder);
 }
@@ -115,19 +91,14 @@ async fn a_damaged_log_is_refused_with_its_line() {
 async fn two_processors_cannot_share_a_log() {
     let sandbox = Sandbox::start();
     let error = Till::open(&sandbox.log_path()).err().unwrap();
-    assert!(
-        format!("{error:#}").contains("in use by another process"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("in use by another process"), "{error:#}");
 }
 
 #[tokio::test]
 async fn the_log_can_be_asked_for_by_order_and_from_a_place_on() {
     let sandbox = Sandbox::start();
     for order in ["o-1", "o-2", "o-1"] {
-        sandbox
-            .post("/v1/payment_intents", &intent(order, "pm_card_visa", "automatic"))
-            .await;
+        sandbox.post("/v1/payment_intents", &intent(order, "pm_card_visa", "automatic")).await;
     }
     let lines = |query: &str| {
         let path = format!("/_sandbox/log?{query}");
@@ -151,9 +122,7 @@ async fn many_at_once_are_all_written_in_order() {
     let orders: Vec<String> = (0..200).map(|number| format!("o-{number}")).collect();
     join_all(orders.iter().map(|order| async {
         let parameters = intent(order, "pm_card_visa", "automatic");
-        let created = sandbox
-            .post_keyed(order, "/v1/payment_intents", &parameters)
-            .await;
+        let created = sandbox.post_keyed(order, "/v1/payment_intents", &parameters).await;
         let id = created.body["id"].as_str().unwrap().to_owned();
         assert_eq!(sandbox.post(&confirm(&id), &[]).await.status, 200);
     }))
@@ -168,16 +137,6 @@ async fn many_at_once_are_all_written_in_order() {
 #[tokio::test]
 async fn the_api_key_is_not_in_the_log() {
     let sandbox = Sandbox::start();
-    sandbox
-        .post_keyed(
-            "k-1",
-            "/v1/payment_intents",
-            &intent("o-1", "pm_card_visa", "automatic"),
-        )
-        .await;
-    assert!(
-        !std::fs::read_to_string(sandbox.log_path())
-            .unwrap()
-            .contains(API_KEY)
-    );
+    sandbox.post_keyed("k-1", "/v1/payment_intents", &intent("o-1", "pm_card_visa", "automatic")).await;
+    assert!(!std::fs::read_to_string(sandbox.log_path()).unwrap().contains(API_KEY));
 }

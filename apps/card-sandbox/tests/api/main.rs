@@ -1,9 +1,6 @@
 //! The whole processor, by its HTTP routes, on a real log.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod faults;
 mod harness;

@@ -11,10 +11,7 @@ fn every_act_in_every_state() {
     let mut table = String::new();
     for capture_method in [CaptureMethod::Automatic, CaptureMethod::Manual] {
         for state in states() {
-            let intent = Intent {
-                state,
-                ..intent(capture_method)
-            };
+            let intent = Intent { state, ..intent(capture_method) };
             for (act, result) in acts(&intent) {
                 let state = format!("{capture_method:?} {}", shown(&intent));
                 table.push_str(&format!("{state:<44} {act:<24} {result}\n"));
@@ -34,30 +31,12 @@ fn acts(intent: &Intent) -> Vec<(&'static str, String)> {
     };
     vec![
         ("confirm", told(intent.confirm(None, charge()))),
-        (
-            "confirm, approved card",
-            told(intent.confirm(card("pm_card_visa"), charge())),
-        ),
-        (
-            "confirm, declined card",
-            told(intent.confirm(card("pm_card_chargeDeclined"), charge())),
-        ),
-        (
-            "confirm, card that asks",
-            told(intent.confirm(card("pm_card_authenticationRequired"), charge())),
-        ),
-        (
-            "confirm, slow card",
-            told(intent.confirm(card("pm_processing"), charge())),
-        ),
-        (
-            "resolve, approved",
-            told(intent.resolve(Resolution::Approved, charge())),
-        ),
-        (
-            "resolve, declined",
-            told(intent.resolve(Resolution::Declined, charge())),
-        ),
+        ("confirm, approved card", told(intent.confirm(card("pm_card_visa"), charge()))),
+        ("confirm, declined card", told(intent.confirm(card("pm_card_chargeDeclined"), charge()))),
+        ("confirm, card that asks", told(intent.confirm(card("pm_card_authenticationRequired"), charge()))),
+        ("confirm, slow card", told(intent.confirm(card("pm_processing"), charge()))),
+        ("resolve, approved", told(intent.resolve(Resolution::Approved, charge()))),
+        ("resolve, declined", told(intent.resolve(Resolution::Declined, charge()))),
         ("capture", told(intent.capture(None))),
         ("capture 40 of 100", told(intent.capture(amount(40)))),
         ("capture 101 of 100", told(intent.capture(amount(101)))),
@@ -83,9 +62,7 @@ fn told(result: Result<Entry, Refusal>) -> String {
 
 fn shown(intent: &Intent) -> String {
     match &intent.state {
-        State::Succeeded {
-            captured, refunded, ..
-        } => {
+        State::Succeeded { captured, refunded, .. } => {
             format!("{} {}-{refunded}", intent.status(), captured.minor_units())
         }
         State::RequiresPaymentMethod { failure: Some(_) } => format!("{} declined", intent.status()),
@@ -102,37 +79,19 @@ fn states() -> Vec<State> {
     let method = Token::find("pm_card_visa").unwrap();
     let charge = "ch_1".to_owned();
     let captured = Amount::new(100).unwrap();
-    let failure = Failure {
-        method,
-        charge: charge.clone(),
-        reason: Decline::GenericDecline,
-    };
-    let succeeded = |refunded| State::Succeeded {
-        method,
-        charge: charge.clone(),
-        captured,
-        refunded,
-    };
+    let failure = Failure { method, charge: charge.clone(), reason: Decline::GenericDecline };
+    let succeeded = |refunded| State::Succeeded { method, charge: charge.clone(), captured, refunded };
     vec![
         State::RequiresPaymentMethod { failure: None },
-        State::RequiresPaymentMethod {
-            failure: Some(failure),
-        },
+        State::RequiresPaymentMethod { failure: Some(failure) },
         State::RequiresConfirmation { method },
         State::RequiresAction { method },
         State::Processing { method },
-        State::RequiresCapture {
-            method,
-            charge: charge.clone(),
-        },
+        State::RequiresCapture { method, charge: charge.clone() },
         succeeded(0),
         succeeded(50),
         succeeded(100),
-        State::Canceled {
-            canceled_at: Default::default(),
-            reason: None,
-            charge: None,
-        },
+        State::Canceled { canceled_at: Default::default(), reason: None, charge: None },
     ]
 }
 

@@ -9,13 +9,8 @@ use crate::Stage;
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn a_change_says_who_when_and_why(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
-    let set = stage
-        .set(
-            "order.deadline",
-            "\"0\"",
-            json!({"value": 600, "reason": " busier than usual "}),
-        )
-        .await;
+    let set =
+        stage.set("order.deadline", "\"0\"", json!({"value": 600, "reason": " busier than usual "})).await;
     assert_eq!(set.status, 200);
     assert_eq!(set.headers["etag"], "\"1\"");
     insta::assert_json_snapshot!(set.body, @r#"
@@ -41,33 +36,16 @@ async fn a_change_says_who_when_and_why(db: PgPool) {
             .fetch_all(&db)
             .await
             .unwrap();
-    assert_eq!(
-        history,
-        [(
-            1,
-            "order.deadline".into(),
-            "600".into(),
-            "busier than usual".into()
-        )]
-    );
+    assert_eq!(history, [(1, "order.deadline".into(), "600".into(), "busier than usual".into())]);
 }
 
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn versions_count_all_keys_and_history_keeps_every_value(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let why = |value: u64| json!({"value": value, "reason": "because"});
-    assert_eq!(
-        stage.set("order.deadline", "\"0\"", why(600)).await.body["version"],
-        1
-    );
-    assert_eq!(
-        stage.set("order.largest_page", "\"0\"", why(50)).await.body["version"],
-        2
-    );
-    assert_eq!(
-        stage.set("order.deadline", "\"1\"", why(700)).await.body["version"],
-        3
-    );
+    assert_eq!(stage.set("order.deadline", "\"0\"", why(600)).await.body["version"], 1);
+    assert_eq!(stage.set("order.largest_page", "\"0\"", why(50)).await.body["version"], 2);
+    assert_eq!(stage.set("order.deadline", "\"1\"", why(700)).await.body["version"], 3);
 
     let present: Vec<(String, String, String)> =
         sqlx::query_as("select key, value, version from configuration order by key")
@@ -90,23 +68,12 @@ async fn nobody_overwrites_what_they_have_not_seen(db: PgPool) {
     let body = json!({"value": 600, "reason": "because"});
     let unconditional = stage
         .administrator()
-        .ask(
-            Operation::SetConfiguration,
-            "key=order.deadline",
-            Some(body.clone()),
-        )
+        .ask(Operation::SetConfiguration, "key=order.deadline", Some(body.clone()))
         .await;
-    assert_eq!(
-        (unconditional.status.as_u16(), unconditional.problem()),
-        (428, "precondition-required")
-    );
+    assert_eq!((unconditional.status.as_u16(), unconditional.problem()), (428, "precondition-required"));
     for tag in ["\"1\"", "0", "*", "W/\"0\""] {
         let refused = stage.set("order.deadline", tag, body.clone()).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.problem()),
-            (412, "precondition-failed"),
-            "{tag}"
-        );
+        assert_eq!((refused.status.as_u16(), refused.problem()), (412, "precondition-failed"), "{tag}");
     }
     assert_eq!(history_length(&db).await, 0);
 }
@@ -128,13 +95,7 @@ async fn of_two_changes_at_once_one_is_told_to_look_again(db: PgPool) {
 async fn a_refused_value_says_which_bound(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let refusal = async |value: Value| {
-        let answer = stage
-            .set(
-                "order.deadline",
-                "\"0\"",
-                json!({"value": value, "reason": "because"}),
-            )
-            .await;
+        let answer = stage.set("order.deadline", "\"0\"", json!({"value": value, "reason": "because"})).await;
         assert_eq!(answer.problem(), "configuration-out-of-bounds");
         (
             answer.body["detail"].as_str().unwrap().to_owned(),
@@ -145,18 +106,9 @@ async fn a_refused_value_says_which_bound(db: PgPool) {
     let bounded = |detail: &str| (detail.to_owned(), json!(5), json!(604_800));
     let unbounded = |detail: &str| (detail.to_owned(), Value::Null, Value::Null);
     assert_eq!(refusal(json!(4)).await, bounded("4 is not between 5 and 604800"));
-    assert_eq!(
-        refusal(json!(604_801)).await,
-        bounded("604801 is not between 5 and 604800")
-    );
-    assert_eq!(
-        refusal(json!(-900)).await,
-        unbounded("\"-900\" is not a whole number")
-    );
-    assert_eq!(
-        refusal(json!(900.5)).await,
-        unbounded("\"900.5\" is not a whole number")
-    );
+    assert_eq!(refusal(json!(604_801)).await, bounded("604801 is not between 5 and 604800"));
+    assert_eq!(refusal(json!(-900)).await, unbounded("\"-900\" is not a whole number"));
+    assert_eq!(refusal(json!(900.5)).await, unbounded("\"900.5\" is not a whole number"));
     assert_eq!(history_length(&db).await, 0);
 }
 
@@ -165,10 +117,7 @@ async fn the_longest_value_is_itself_a_live_key(db: PgPool) {
     let stage = Stage::new(db).await;
     let long = json!({"value": 12_345_678_901_234_567_u64, "reason": "because"});
     let refused = stage.set("order.deadline", "\"0\"", long.clone()).await;
-    assert_eq!(
-        refused.body["detail"],
-        "12345678901234567 is not between 5 and 604800"
-    );
+    assert_eq!(refused.body["detail"], "12345678901234567 is not between 5 and 604800");
 
     stage.fake.set_configuration("config.largest_value", "16");
     while stage.live.version() == 0 {
@@ -182,9 +131,7 @@ async fn the_longest_value_is_itself_a_live_key(db: PgPool) {
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn a_key_that_does_not_exist_cannot_be_set(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
-    let refused = stage
-        .set("order.colour", "\"0\"", json!({"value": 1, "reason": "because"}))
-        .await;
+    let refused = stage.set("order.colour", "\"0\"", json!({"value": 1, "reason": "because"})).await;
     assert_eq!((refused.status.as_u16(), refused.problem()), (404, "not-found"));
     assert_eq!(history_length(&db).await, 0);
 }
@@ -199,10 +146,7 @@ async fn a_body_that_cannot_be_read_is_refused_by_name(db: PgPool) {
         ("value=600", "malformed-json"),
         (r#"{"value":600,"#, "malformed-json"),
         (r#"{"value":600,"reason":"a\u0000b"}"#, "nul-character"),
-        (
-            r#"{"value":600,"reason":"because","force":true}"#,
-            "unknown-field",
-        ),
+        (r#"{"value":600,"reason":"because","force":true}"#, "unknown-field"),
         (r#"{"value":600}"#, "invalid-field"),
         (r#"{"reason":"because"}"#, "invalid-field"),
         (r#"{"value":"600","reason":"because"}"#, "invalid-field"),
@@ -210,25 +154,15 @@ async fn a_body_that_cannot_be_read_is_refused_by_name(db: PgPool) {
         (long.as_str(), "invalid-field"),
         (endless.as_str(), "body-too-large"),
     ] {
-        let refused = client
-            .send(
-                "PUT",
-                "/set_configuration?key=order.deadline",
-                Some(body.to_owned()),
-            )
-            .await;
+        let refused =
+            client.send("PUT", "/set_configuration?key=order.deadline", Some(body.to_owned())).await;
         assert_eq!(refused.problem(), problem, "{}", &body[..body.len().min(80)]);
     }
-    let bare = client
-        .send("PUT", "/set_configuration?key=order.deadline", None)
-        .await;
+    let bare = client.send("PUT", "/set_configuration?key=order.deadline", None).await;
     assert_eq!(bare.problem(), "unsupported-media-type");
     assert_eq!(history_length(&db).await, 0);
 }
 
 async fn history_length(db: &PgPool) -> i64 {
-    sqlx::query_scalar("select count(*) from configuration_change")
-        .fetch_one(db)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select count(*) from configuration_change").fetch_one(db).await.unwrap()
 }

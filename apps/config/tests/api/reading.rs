@@ -9,10 +9,7 @@ use crate::Stage;
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn every_key_is_listed_with_its_default(db: PgPool) {
     let stage = Stage::new(db).await;
-    let answer = stage
-        .administrator()
-        .ask(Operation::ListConfiguration, "", None)
-        .await;
+    let answer = stage.administrator().ask(Operation::ListConfiguration, "", None).await;
     assert_eq!(answer.status, 200);
     let items = answer.body["items"].as_array().unwrap();
     assert_eq!(items.len(), KEYS.len());
@@ -56,12 +53,7 @@ async fn a_key_that_does_not_exist_is_not_found(db: PgPool) {
 async fn a_query_that_cannot_be_read_is_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let ask = async |query: &str| {
-        stage
-            .administrator()
-            .ask(Operation::ReadConfiguration, query, None)
-            .await
-            .problem()
-            .to_owned()
+        stage.administrator().ask(Operation::ReadConfiguration, query, None).await.problem().to_owned()
     };
     assert_eq!(ask("").await, "invalid-parameter");
     assert_eq!(ask("key=order.deadline&colour=red").await, "invalid-parameter");
@@ -71,26 +63,16 @@ async fn a_query_that_cannot_be_read_is_refused(db: PgPool) {
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn only_a_good_token_with_the_permission_passes(db: PgPool) {
     let stage = Stage::new(db).await;
-    for operation in [
-        Operation::ListConfiguration,
-        Operation::ReadConfiguration,
-        Operation::SetConfiguration,
-    ] {
+    for operation in [Operation::ListConfiguration, Operation::ReadConfiguration, Operation::SetConfiguration]
+    {
         let query = "key=order.deadline";
         let refused = stage.client.ask(operation, query, None).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.problem()),
-            (401, "unauthenticated")
-        );
+        assert_eq!((refused.status.as_u16(), refused.problem()), (401, "unauthenticated"));
         let refused = stage.customer().ask(operation, query, None).await;
         assert_eq!((refused.status.as_u16(), refused.problem()), (403, "forbidden"));
         for (token, problem) in stage.bad_tokens() {
             let refused = stage.client.bearer(&token).ask(operation, query, None).await;
-            assert_eq!(
-                (refused.status.as_u16(), refused.problem()),
-                (401, problem),
-                "{token}"
-            );
+            assert_eq!((refused.status.as_u16(), refused.problem()), (401, problem), "{token}");
         }
     }
 }
@@ -99,45 +81,17 @@ async fn only_a_good_token_with_the_permission_passes(db: PgPool) {
 async fn only_the_own_sidecar_on_behalf_of_the_gateway_passes(db: PgPool) {
     let stage = Stage::new(db).await;
     let stranger = stage.administrator().with("dapr-api-token", "guessed");
-    assert_eq!(
-        stranger.ask(Operation::ListConfiguration, "", None).await.status,
-        401
-    );
+    assert_eq!(stranger.ask(Operation::ListConfiguration, "", None).await.status, 401);
     let order = stage.administrator().with("dapr-caller-app-id", "order");
-    assert_eq!(
-        order.ask(Operation::ListConfiguration, "", None).await.status,
-        403
-    );
-    assert_eq!(
-        stage
-            .administrator()
-            .send("GET", "/nowhere", None)
-            .await
-            .problem(),
-        "not-found"
-    );
-    assert_eq!(
-        stage
-            .client
-            .without("dapr-api-token")
-            .send("GET", "/readyz", None)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(order.ask(Operation::ListConfiguration, "", None).await.status, 403);
+    assert_eq!(stage.administrator().send("GET", "/nowhere", None).await.problem(), "not-found");
+    assert_eq!(stage.client.without("dapr-api-token").send("GET", "/readyz", None).await.status, 200);
 }
 
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
 async fn it_describes_what_it_offers(db: PgPool) {
-    let answer = Stage::new(db)
-        .await
-        .client
-        .ask(Operation::DescribeConfig, "", None)
-        .await;
+    let answer = Stage::new(db).await.client.ask(Operation::DescribeConfig, "", None).await;
     assert_eq!(answer.status, 200);
     let paths = answer.body["paths"].as_object().unwrap();
-    assert_eq!(
-        paths.keys().collect::<Vec<_>>(),
-        ["/v1/configuration", "/v1/configuration/{key}"]
-    );
+    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/v1/configuration", "/v1/configuration/{key}"]);
 }

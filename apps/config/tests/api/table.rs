@@ -11,20 +11,8 @@ async fn a_change_wakes_the_sidecars_and_keeps_the_value_to_itself(db: PgPool) {
     let mut listener = PgListener::connect_with(&db).await.unwrap();
     listener.listen("config").await.unwrap();
     let stage = Stage::new(db.clone()).await;
-    stage
-        .set(
-            "order.deadline",
-            "\"0\"",
-            json!({"value": 600, "reason": "because"}),
-        )
-        .await;
-    stage
-        .set(
-            "order.deadline",
-            "\"1\"",
-            json!({"value": 700, "reason": "because"}),
-        )
-        .await;
+    stage.set("order.deadline", "\"0\"", json!({"value": 600, "reason": "because"})).await;
+    stage.set("order.deadline", "\"1\"", json!({"value": 700, "reason": "because"})).await;
     db.execute("delete from configuration").await.unwrap();
 
     let mut told = Vec::new();
@@ -36,14 +24,7 @@ async fn a_change_wakes_the_sidecars_and_keeps_the_value_to_itself(db: PgPool) {
         json!({"table": "configuration", "action": action,
             "data": {"key": "order.deadline", "value": "", "version": version, "metadata": {}}})
     };
-    assert_eq!(
-        told,
-        [
-            wake_up("INSERT", "1"),
-            wake_up("UPDATE", "2"),
-            wake_up("DELETE", "2")
-        ]
-    );
+    assert_eq!(told, [wake_up("INSERT", "1"), wake_up("UPDATE", "2"), wake_up("DELETE", "2")]);
 }
 
 #[sqlx::test(migrator = "config::app::MIGRATOR")]
@@ -83,10 +64,7 @@ async fn the_sidecars_role_reads_this_table_and_nothing_else(db: PgPool) {
     ] {
         let mut attempt = connection.begin().await.unwrap();
         let refused = attempt.execute(statement).await.unwrap_err();
-        assert!(
-            refused.to_string().contains("permission denied"),
-            "{statement}: {refused}"
-        );
+        assert!(refused.to_string().contains("permission denied"), "{statement}: {refused}");
     }
     connection.execute("reset role").await.unwrap();
 }

@@ -52,10 +52,8 @@ impl Documents {
             return Ok(());
         }
         parts.insert(app, part);
-        let described: Vec<Service> = Service::ALL
-            .into_iter()
-            .filter(|app| describing(*app).is_some())
-            .collect();
+        let described: Vec<Service> =
+            Service::ALL.into_iter().filter(|app| describing(*app).is_some()).collect();
         let complete: Option<Vec<OpenApi>> = described.iter().map(|app| parts.get(app).cloned()).collect();
         if let Some(complete) = complete {
             let whole = Whole::of(complete)?;
@@ -72,9 +70,8 @@ impl Documents {
     /// The services whose part has never come.
     fn missing(&self) -> Vec<&'static str> {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = Service::ALL
-            .into_iter()
-            .filter(|app| describing(*app).is_some() && !parts.contains_key(app));
+        let missing =
+            Service::ALL.into_iter().filter(|app| describing(*app).is_some() && !parts.contains_key(app));
         missing.map(Service::name).collect()
     }
 
@@ -89,10 +86,7 @@ impl Whole {
         document.servers = Some(vec![Server::new("/")]);
         let json = serde_json::to_vec(&document)?;
         let tag = HeaderValue::from_str(&format!("\"{}\"", &hex::encode(Sha256::digest(&json))[..32]))?;
-        Ok(Whole {
-            json: json.into(),
-            tag,
-        })
+        Ok(Whole { json: json.into(), tag })
     }
 }
 
@@ -105,14 +99,8 @@ pub(super) async fn read_document(State(app): State<App>, headers: HeaderMap) ->
             .with("missing", missing)
             .retry_after(1));
     };
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|given| names(given, &tag));
-    let fresh = [
-        (header::ETAG, tag),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|given| names(given, &tag));
+    let fresh = [(header::ETAG, tag), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
     if known {
         return Ok((StatusCode::NOT_MODIFIED, fresh).into_response());
     }
@@ -124,8 +112,5 @@ fn names(given: &HeaderValue, tag: &HeaderValue) -> bool {
     let (Ok(given), Ok(tag)) = (given.to_str(), tag.to_str()) else {
         return false;
     };
-    given
-        .split(',')
-        .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+    given.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }

@@ -25,9 +25,7 @@ pub(super) enum Refused {
 pub(super) async fn enter(operations: Router, mut request: Request) -> Response {
     let inner = match find(&request) {
         Ok(route) => {
-            let uri = Uri::builder()
-                .path_and_query(format!("/{}", route.row.name))
-                .build();
+            let uri = Uri::builder().path_and_query(format!("/{}", route.row.name)).build();
             request.extensions_mut().insert(route);
             uri
         }
@@ -60,15 +58,11 @@ pub(super) async fn refuse(Extension(refused): Extension<Refused>) -> Response {
     match reason {
         Unroutable::UnknownPath => Problem::not_found().into_response(),
         Unroutable::ReservedParameter { name } => {
-            let problem = Problem::new(ProblemType::ReservedParameter)
-                .detail(detail)
-                .with("parameter", name);
+            let problem = Problem::new(ProblemType::ReservedParameter).detail(detail).with("parameter", name);
             problem.into_response()
         }
         Unroutable::OtherMethod { allow } => {
-            let mut response = Problem::new(ProblemType::MethodNotAllowed)
-                .detail(detail)
-                .into_response();
+            let mut response = Problem::new(ProblemType::MethodNotAllowed).detail(detail).into_response();
             let allow = HeaderValue::from_str(&allow).expect("invariant: method names are a header value");
             response.headers_mut().insert(header::ALLOW, allow);
             response

@@ -46,9 +46,7 @@ pub(super) async fn forward(
     let share = plan.slots(row.pace);
     let lease = app.limiter.take(client, row.operation, share).map_err(|full| {
         count_shed(row, "slots");
-        Problem::new(ProblemType::Unavailable)
-            .detail(full.to_string())
-            .retry_after(1)
+        Problem::new(ProblemType::Unavailable).detail(full.to_string()).retry_after(1)
     })?;
     let mut inward = inward(&parts.headers, row, peer, &request_id);
     inward.insert(FORWARDED_FOR, lease.name());
@@ -68,14 +66,7 @@ fn conclude(
     match answer {
         Ok(answer) => {
             let failed = answer.status().is_server_error();
-            app.gates.note(
-                row.operation,
-                if failed {
-                    Outcome::Failed
-                } else {
-                    Outcome::Answered
-                },
-            );
+            app.gates.note(row.operation, if failed { Outcome::Failed } else { Outcome::Answered });
             Ok(answer)
         }
         Err(Failure::Limited { unit }) => {
@@ -154,23 +145,14 @@ async fn ask(app: &App, route: &Route, mut inward: HeaderMap, upload: Upload) ->
             Some(reqwest::Body::wrap_stream(body.into_data_stream()))
         }
     };
-    let (client, request) = app
-        .sidecar
-        .request(route.row.operation)
-        .headers(inward)
-        .build_split();
+    let (client, request) = app.sidecar.request(route.row.operation).headers(inward).build_split();
     let mut request = request.map_err(away)?;
-    request
-        .url_mut()
-        .set_query(Some(route.query.as_str()).filter(|query| !query.is_empty()));
+    request.url_mut().set_query(Some(route.query.as_str()).filter(|query| !query.is_empty()));
     *request.body_mut() = body;
-    let mut answer = client.execute(request).await.map_err(|error| {
-        if error.is_body() {
-            Failure::Sender
-        } else {
-            away(error)
-        }
-    })?;
+    let mut answer = client
+        .execute(request)
+        .await
+        .map_err(|error| if error.is_body() { Failure::Sender } else { away(error) })?;
     match answer::origin(answer.status(), answer.headers()) {
         Origin::Service => Ok(passed_on(answer)),
         Origin::Limiter { unit } => Err(Failure::Limited { unit }),
@@ -209,27 +191,18 @@ fn turned_away(row: &Row, shed: Shed) -> Problem {
             Shed::Broken => "breaker",
         },
     );
-    Problem::new(ProblemType::Unavailable)
-        .detail(shed.to_string())
-        .retry_after(1)
+    Problem::new(ProblemType::Unavailable).detail(shed.to_string()).retry_after(1)
 }
 
 /// A refusal with the RateLimit fields of the IETF's draft; `quota` is what this client may ask in a second.
 fn limited(row: &Row, quota: Option<u32>) -> Response {
-    let problem = Problem::new(ProblemType::RateLimited)
-        .detail("wait as long as Retry-After says")
-        .retry_after(1);
+    let problem =
+        Problem::new(ProblemType::RateLimited).detail("wait as long as Retry-After says").retry_after(1);
     let mut response = problem.into_response();
     let quota = quota.map(|quota| {
-        (
-            HeaderName::from_static("ratelimit-policy"),
-            format!("\"{}\";q={quota};w=1", row.name),
-        )
+        (HeaderName::from_static("ratelimit-policy"), format!("\"{}\";q={quota};w=1", row.name))
     });
-    let left = (
-        HeaderName::from_static("ratelimit"),
-        format!("\"{}\";r=0;t=1", row.name),
-    );
+    let left = (HeaderName::from_static("ratelimit"), format!("\"{}\";r=0;t=1", row.name));
     for (name, value) in quota.into_iter().chain([left]) {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);

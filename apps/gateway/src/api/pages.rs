@@ -45,15 +45,9 @@ async fn list_problems() -> Html<String> {
     for problem in ProblemType::ALL {
         let (name, status, title) = (problem.name(), problem.status(), problem.title());
         // Writing to a string cannot fail.
-        let _ = write!(
-            rows,
-            "<dt>{status} <a href=\"/problems/{name}\">{name}</a></dt><dd>{title}</dd>"
-        );
+        let _ = write!(rows, "<dt>{status} <a href=\"/problems/{name}\">{name}</a></dt><dd>{title}</dd>");
     }
-    page(
-        "Problems",
-        &format!("<p>Every way to be refused (RFC 9457).</p><dl>{rows}</dl>"),
-    )
+    page("Problems", &format!("<p>Every way to be refused (RFC 9457).</p><dl>{rows}</dl>"))
 }
 
 /// What a problem's type says, for whoever follows it.
@@ -68,10 +62,7 @@ async fn read_problem(Path(name): Path<String>) -> Result<Html<String>, Problem>
         ""
     };
     let (status, title) = (problem.status(), problem.title());
-    Ok(page(
-        &name,
-        &format!("<p>{title}.</p><p>Answered with status {status}.</p>{again}"),
-    ))
+    Ok(page(&name, &format!("<p>{title}.</p><p>Answered with status {status}.</p>{again}")))
 }
 
 /// Everything in it comes from our own tables.
@@ -84,9 +75,7 @@ fn page(title: &str, content: &str) -> Html<String> {
 
 fn documentation() -> Router<App> {
     // Without this the page would ask a checker on the internet about the document.
-    let config = Config::from("/openapi.json")
-        .validator_url("none")
-        .try_it_out_enabled(true);
+    let config = Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true);
     Router::from(SwaggerUi::new("/docs").config(config)).layer(axum::middleware::map_response(document_page))
 }
 
@@ -95,10 +84,7 @@ async fn document_page(mut response: Response) -> Response {
         return Problem::not_found().into_response();
     }
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(DOCUMENTATION_POLICY),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCUMENTATION_POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

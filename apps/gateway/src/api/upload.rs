@@ -35,13 +35,9 @@ impl Upload {
         let largest = row.pace.largest_body();
         let length = match headers.get(header::CONTENT_LENGTH) {
             None => None,
-            Some(value) => Some(
-                value
-                    .to_str()
-                    .ok()
-                    .and_then(|text| text.parse::<u64>().ok())
-                    .ok_or_else(unreadable)?,
-            ),
+            Some(value) => {
+                Some(value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).ok_or_else(unreadable)?)
+            }
         };
         match length {
             Some(length) if usize::try_from(length).map_or(true, |length| length > largest) => {
@@ -63,11 +59,7 @@ async fn whole(body: Body, largest: usize) -> Result<Upload, Problem> {
             return Err(Problem::new(ProblemType::DeadlineExceeded).detail("the body did not arrive in time"));
         }
     };
-    Ok(if bytes.is_empty() {
-        Upload::None
-    } else {
-        Upload::Whole(bytes)
-    })
+    Ok(if bytes.is_empty() { Upload::None } else { Upload::Whole(bytes) })
 }
 
 fn too_large(largest: usize) -> Problem {

@@ -65,13 +65,7 @@ impl Default for Gates {
     fn default() -> Self {
         let gate = |row: &'static Row| {
             let places = Arc::new(Semaphore::new(width(row.pace)));
-            (
-                row.operation,
-                Gate {
-                    places,
-                    breaker: Mutex::new(Breaker::closed()),
-                },
-            )
+            (row.operation, Gate { places, breaker: Mutex::new(Breaker::closed()) })
         };
         Gates {
             everything: Arc::new(Semaphore::new(EVERYTHING)),

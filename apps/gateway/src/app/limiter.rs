@@ -37,10 +37,7 @@ impl Limiter {
     /// [`Full`] when no slot is left for this client.
     pub fn take(&self, client: Client, operation: Operation, share: u32) -> Result<Lease, Full> {
         let slot = self.slots().take(client, operation, share, Instant::now())?;
-        Ok(Lease {
-            limiter: self.clone(),
-            slot,
-        })
+        Ok(Lease { limiter: self.clone(), slot })
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {

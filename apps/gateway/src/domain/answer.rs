@@ -33,9 +33,7 @@ pub fn origin(status: StatusCode, headers: &HeaderMap) -> Origin {
         return Origin::Service;
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        let unit = headers
-            .get(LIMITER_RATE)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let unit = headers.get(LIMITER_RATE).and_then(|value| value.to_str().ok()?.parse().ok());
         return Origin::Limiter { unit };
     }
     Origin::Sidecar

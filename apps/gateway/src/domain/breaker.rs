@@ -42,12 +42,10 @@ impl Breaker {
 
     pub fn failed(&mut self, now: Instant) {
         *self = match self {
-            Breaker::Closed { failures } if *failures + 1 < FAILURES => Breaker::Closed {
-                failures: *failures + 1,
-            },
-            Breaker::Closed { .. } | Breaker::Open { .. } => Breaker::Open {
-                trial_at: now + PAUSE,
-            },
+            Breaker::Closed { failures } if *failures + 1 < FAILURES => {
+                Breaker::Closed { failures: *failures + 1 }
+            }
+            Breaker::Closed { .. } | Breaker::Open { .. } => Breaker::Open { trial_at: now + PAUSE },
         };
     }
 }

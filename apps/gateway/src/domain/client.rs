@@ -51,11 +51,7 @@ impl Plan {
         let more_than_customers = Permission::ALL
             .iter()
             .any(|permission| caller.may(*permission) && !Role::Customer.permissions().contains(permission));
-        if more_than_customers {
-            Plan::Staff
-        } else {
-            Plan::Customer
-        }
+        if more_than_customers { Plan::Staff } else { Plan::Customer }
     }
 
     /// The slots of one client for one operation; each is one unit of the limiter's rate.

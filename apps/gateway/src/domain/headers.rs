@@ -45,16 +45,11 @@ pub fn outward(headers: &HeaderMap) -> HeaderMap {
 
 /// The first of each name only: two readers must not pick different ones.
 fn passing(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    names
-        .iter()
-        .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
-        .collect()
+    names.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone()))).collect()
 }
 
 /// What the request's head takes in memory.
 pub fn size(target: usize, headers: &HeaderMap) -> usize {
     // Four bytes for the colon, the space and the line's end, as on the wire.
-    headers.iter().fold(target, |sum, (name, value)| {
-        sum + name.as_str().len() + value.len() + 4
-    })
+    headers.iter().fold(target, |sum, (name, value)| sum + name.as_str().len() + value.len() + 4)
 }

@@ -50,9 +50,7 @@ pub fn find(method: &Method, path: &str, query: Option<&str>) -> Result<Route, U
     if allowed.is_empty() {
         return Err(Unroutable::UnknownPath);
     }
-    Err(Unroutable::OtherMethod {
-        allow: allow(&allowed),
-    })
+    Err(Unroutable::OtherMethod { allow: allow(&allowed) })
 }
 
 /// HEAD is GET without its body.
@@ -78,9 +76,7 @@ fn parameters(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, St
 /// A parameter's value in its one form; nothing in it needs an escape in a query.
 fn value(name: &str, segment: &str) -> Option<String> {
     if name.ends_with("_id") {
-        let id = Uuid::try_parse(segment)
-            .ok()
-            .filter(|_| segment.len() == uuid::fmt::Hyphenated::LENGTH)?;
+        let id = Uuid::try_parse(segment).ok().filter(|_| segment.len() == uuid::fmt::Hyphenated::LENGTH)?;
         return Some(id.hyphenated().to_string());
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -134,11 +130,7 @@ mod tests {
         for row in OPERATIONS {
             let Some(pattern) = row.path else { continue };
             let path = row.path_parameters().fold(pattern.to_owned(), |path, name| {
-                let value = if name.ends_with("_id") {
-                    ID
-                } else {
-                    "order.deadline"
-                };
+                let value = if name.ends_with("_id") { ID } else { "order.deadline" };
                 path.replace(&format!("{{{name}}}"), value)
             });
             let method = Method::from_bytes(row.method.name().as_bytes()).unwrap();
@@ -150,11 +142,8 @@ mod tests {
 
     #[test]
     fn parameters_follow_the_clients_query_and_ids_have_one_form() {
-        let (operation, query) = routed(
-            Method::GET,
-            &format!("/v1/orders/{}/timeline", ID.to_uppercase()),
-            Some("limit=2&"),
-        );
+        let (operation, query) =
+            routed(Method::GET, &format!("/v1/orders/{}/timeline", ID.to_uppercase()), Some("limit=2&"));
         assert_eq!(operation, Operation::ReadTimeline);
         assert_eq!(query, format!("limit=2&order_id={ID}"));
         let (_, query) = routed(Method::PUT, "/v1/configuration/order.deadline", None);
@@ -186,11 +175,7 @@ mod tests {
             &long,
         ];
         for path in paths {
-            assert_eq!(
-                find(&Method::GET, path, None),
-                Err(Unroutable::UnknownPath),
-                "{path}"
-            );
+            assert_eq!(find(&Method::GET, path, None), Err(Unroutable::UnknownPath), "{path}");
         }
     }
 
@@ -202,28 +187,15 @@ mod tests {
         };
         assert_eq!(refused(Method::DELETE, "/v1/orders"), "POST, GET, HEAD");
         assert_eq!(refused(Method::GET, "/v1/products/import"), "POST");
-        assert_eq!(
-            refused(Method::PUT, &format!("/v1/products/{ID}")),
-            "GET, PATCH, HEAD"
-        );
+        assert_eq!(refused(Method::PUT, &format!("/v1/products/{ID}")), "GET, PATCH, HEAD");
         assert_eq!(routed(Method::HEAD, "/v1/orders", None).0, Operation::ListOrders);
     }
 
     #[test]
     fn a_query_parameter_cannot_take_the_name_of_a_path_parameter() {
-        for query in [
-            "order_id=1",
-            "limit=1&order_id",
-            "%6frder_id=1",
-            "a=1&order_id=",
-            "order%5Fid=x",
-        ] {
+        for query in ["order_id=1", "limit=1&order_id", "%6frder_id=1", "a=1&order_id=", "order%5Fid=x"] {
             let found = find(&Method::GET, &format!("/v1/orders/{ID}"), Some(query));
-            assert_eq!(
-                found,
-                Err(Unroutable::ReservedParameter { name: "order_id" }),
-                "{query}"
-            );
+            assert_eq!(found, Err(Unroutable::ReservedParameter { name: "order_id" }), "{query}");
         }
         assert!(find(&Method::GET, "/v1/orders", Some("order_id=1")).is_ok());
     }

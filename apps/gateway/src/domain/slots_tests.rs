@@ -27,9 +27,7 @@ fn once(slots: &mut Slots, client: Client, share: u32, now: Instant) -> Result<S
 #[test]
 fn a_client_uses_its_share_in_turn_and_no_more() {
     let (mut slots, now) = (Slots::new(100, 0), Instant::now());
-    let used: Vec<_> = (0..9)
-        .map(|_| once(&mut slots, user(1), 3, now).unwrap())
-        .collect();
+    let used: Vec<_> = (0..9).map(|_| once(&mut slots, user(1), 3, now).unwrap()).collect();
     assert_eq!(used, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
     assert_eq!(once(&mut slots, user(2), 3, now), Ok(3));
     assert_eq!(
@@ -44,16 +42,8 @@ fn a_slot_goes_to_another_only_after_it_has_rested() {
     let (mut slots, now) = (Slots::new(1, 0), Instant::now());
     assert_eq!(once(&mut slots, user(1), 1, now), Ok(0));
     assert_eq!(once(&mut slots, user(2), 1, now + IDLE / 2), Err(Full));
-    assert_eq!(
-        once(&mut slots, user(1), 1, now + IDLE / 2),
-        Ok(0),
-        "it may go on with its own"
-    );
-    assert_eq!(
-        once(&mut slots, user(2), 1, now + IDLE),
-        Err(Full),
-        "used in between"
-    );
+    assert_eq!(once(&mut slots, user(1), 1, now + IDLE / 2), Ok(0), "it may go on with its own");
+    assert_eq!(once(&mut slots, user(2), 1, now + IDLE), Err(Full), "used in between");
     assert_eq!(once(&mut slots, user(2), 1, now + IDLE * 2), Ok(0));
 }
 
@@ -69,19 +59,11 @@ fn a_slot_that_is_under_way_is_nobody_elses_however_long_it_takes() {
 #[test]
 fn anonymous_clients_are_turned_away_first() {
     let (mut slots, now) = (Slots::new(10, 4), Instant::now());
-    let anonymous = (0..100)
-        .filter(|number| once(&mut slots, address(*number), 1, now).is_ok())
-        .count();
+    let anonymous = (0..100).filter(|number| once(&mut slots, address(*number), 1, now).is_ok()).count();
     assert_eq!(anonymous, 6);
-    let known = (0..100)
-        .filter(|number| once(&mut slots, user(*number), 1, now).is_ok())
-        .count();
+    let known = (0..100).filter(|number| once(&mut slots, user(*number), 1, now).is_ok()).count();
     assert_eq!(known, 4);
-    assert_eq!(
-        once(&mut slots, address(0), 5, now),
-        Ok(0),
-        "who holds one goes on with it"
-    );
+    assert_eq!(once(&mut slots, address(0), 5, now), Ok(0), "who holds one goes on with it");
 }
 
 #[test]

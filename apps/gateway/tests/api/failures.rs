@@ -32,13 +32,7 @@ fn hold(gateway: &Gateway, operation: Operation) -> Arc<Semaphore> {
 }
 
 async fn products(gateway: &Gateway) -> u16 {
-    gateway
-        .get("/v1/products")
-        .send()
-        .await
-        .unwrap()
-        .status()
-        .as_u16()
+    gateway.get("/v1/products").send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
@@ -46,12 +40,7 @@ async fn a_service_that_takes_too_long_is_given_up() {
     let gateway = Gateway::patient(Duration::from_millis(300)).await;
     let _open = hold(&gateway, Operation::ListOrders);
     let begun = Instant::now();
-    let answer = gateway
-        .get("/v1/orders")
-        .bearer_auth(gateway.customer(1))
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get("/v1/orders").bearer_auth(gateway.customer(1)).send().await.unwrap();
     assert_eq!(problem(answer).await, (504, "deadline-exceeded".into()));
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert_eq!(products(&gateway).await, 200);
@@ -64,10 +53,7 @@ async fn a_full_bulkhead_refuses_at_once_and_others_go_on() {
     let places = width(Pace::Credentials);
     let waiting = join_all((0..places).map(|_| gateway.post("/v1/sessions", json!({})).send()));
     let others = async {
-        eventually("every place is taken", async || {
-            gateway.fake.seen().len() == places
-        })
-        .await;
+        eventually("every place is taken", async || gateway.fake.seen().len() == places).await;
         let answer = gateway.post("/v1/sessions", json!({})).send().await.unwrap();
         assert_eq!(answer.headers()["retry-after"], "1");
         assert_eq!(problem(answer).await, (503, "unavailable".into()));
@@ -76,15 +62,7 @@ async fn a_full_bulkhead_refuses_at_once_and_others_go_on() {
     };
     let (answers, ()) = tokio::join!(waiting, others);
     assert!(answers.into_iter().all(|answer| answer.unwrap().status() == 200));
-    assert_eq!(
-        gateway
-            .post("/v1/sessions", json!({}))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(gateway.post("/v1/sessions", json!({})).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
@@ -99,15 +77,7 @@ async fn slow_senders_take_no_place_from_others() {
             .unwrap();
         drips.push(stream);
     }
-    assert_eq!(
-        gateway
-            .post("/v1/sessions", json!({}))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(gateway.post("/v1/sessions", json!({})).send().await.unwrap().status(), 200);
     assert_eq!(gateway.fake.seen().len(), 1);
 }
 
@@ -117,29 +87,15 @@ async fn an_operation_that_keeps_failing_is_left_alone_and_comes_back() {
     gateway.fake.refuse(Operation::ListProducts, 500, "internal");
     for _ in 0..10 {
         let answer = gateway.get("/v1/products").send().await.unwrap();
-        assert_eq!(
-            problem(answer).await,
-            (500, "internal".into()),
-            "a service's own words are passed on"
-        );
+        assert_eq!(problem(answer).await, (500, "internal".into()), "a service's own words are passed on");
     }
     let answer = gateway.get("/v1/products").send().await.unwrap();
     assert_eq!(answer.headers()["retry-after"], "1");
     assert_eq!(problem(answer).await, (503, "unavailable".into()));
     assert_eq!(gateway.fake.seen().len(), 10, "it was not asked");
-    assert_eq!(
-        gateway
-            .post("/v1/sessions", json!({}))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(gateway.post("/v1/sessions", json!({})).send().await.unwrap().status(), 200);
 
-    gateway.fake.on(Operation::ListProducts, |_| async {
-        axum::Json(json!({})).into_response()
-    });
+    gateway.fake.on(Operation::ListProducts, |_| async { axum::Json(json!({})).into_response() });
     eventually("the operation is back", async || products(&gateway).await == 200).await;
     assert_eq!(products(&gateway).await, 200);
 }
@@ -150,12 +106,7 @@ async fn what_a_client_does_wrong_never_closes_an_operation() {
     gateway.fake.refuse(Operation::PlaceOrder, 422, "invalid-field");
     let token = gateway.customer(1);
     for _ in 0..30 {
-        let answer = gateway
-            .post("/v1/orders", json!({}))
-            .bearer_auth(&token)
-            .send()
-            .await
-            .unwrap();
+        let answer = gateway.post("/v1/orders", json!({})).bearer_auth(&token).send().await.unwrap();
         assert_eq!(problem(answer).await, (422, "invalid-field".into()));
     }
     assert_eq!(gateway.fake.seen().len(), 30);
@@ -164,11 +115,7 @@ async fn what_a_client_does_wrong_never_closes_an_operation() {
 #[tokio::test]
 async fn the_sidecars_own_errors_are_no_answers_of_a_service() {
     let gateway = Gateway::start().await;
-    for status in [
-        StatusCode::INTERNAL_SERVER_ERROR,
-        StatusCode::FORBIDDEN,
-        StatusCode::NOT_FOUND,
-    ] {
+    for status in [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND] {
         gateway.fake.on(Operation::ListProducts, move |_| async move {
             let body = json!({"errorCode": "ERR_DIRECT_INVOKE", "message": "failed to invoke, id: product"});
             (status, axum::Json(body)).into_response()
@@ -177,19 +124,16 @@ async fn the_sidecars_own_errors_are_no_answers_of_a_service() {
         assert_eq!(answer.headers()["retry-after"], "1");
         let body: Value = answer.json().await.unwrap();
         assert_eq!(body["type"], "/problems/unavailable");
-        assert!(
-            !body.to_string().contains("ERR_DIRECT_INVOKE"),
-            "nothing from inside: {body}"
-        );
+        assert!(!body.to_string().contains("ERR_DIRECT_INVOKE"), "nothing from inside: {body}");
     }
 }
 
 #[tokio::test]
 async fn a_refusal_that_is_no_problem_is_our_fault_and_still_closes_nothing() {
     let gateway = Gateway::start().await;
-    gateway.fake.on(Operation::ListProducts, |_| async {
-        (StatusCode::BAD_REQUEST, "inside words").into_response()
-    });
+    gateway
+        .fake
+        .on(Operation::ListProducts, |_| async { (StatusCode::BAD_REQUEST, "inside words").into_response() });
     for _ in 0..20 {
         let answer = gateway.get("/v1/products").send().await.unwrap();
         let body: Value = answer.json().await.unwrap();
@@ -235,22 +179,13 @@ async fn a_client_that_goes_away_cancels_the_work() {
         gone.store(false, Ordering::Release);
         let before = gateway.fake.seen().len();
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-        stream
-            .write_all(b"GET /v1/products HTTP/1.1\r\nhost: a\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET /v1/products HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         eventually("it is asked", async || gateway.fake.seen().len() == before + 1).await;
         drop(stream);
         eventually("the work has ended", async || gone.load(Ordering::Acquire)).await;
     }
-    gateway.fake.on(Operation::ListProducts, |_| async {
-        axum::Json(json!({})).into_response()
-    });
-    assert_eq!(
-        products(&gateway).await,
-        200,
-        "going away is no failure of the service"
-    );
+    gateway.fake.on(Operation::ListProducts, |_| async { axum::Json(json!({})).into_response() });
+    assert_eq!(products(&gateway).await, 200, "going away is no failure of the service");
 }
 
 #[tokio::test]
@@ -258,16 +193,10 @@ async fn a_request_in_hand_is_finished_at_the_end() {
     let gateway = Gateway::start().await;
     let open = hold(&gateway, Operation::ListProducts);
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-    stream
-        .write_all(b"GET /v1/products HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /v1/products HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     eventually("it is asked", async || gateway.fake.seen().len() == 1).await;
     gateway.shutdown.cancel();
-    eventually("nobody is let in", async || {
-        TcpStream::connect(gateway.address).await.is_err()
-    })
-    .await;
+    eventually("nobody is let in", async || TcpStream::connect(gateway.address).await.is_err()).await;
     open.add_permits(1);
     gateway.ended().await;
     let mut answer = String::new();

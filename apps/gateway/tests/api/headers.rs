@@ -27,16 +27,11 @@ async fn a_service_sees_only_what_it_may_and_nobody_can_pretend_to_be_elsewhere(
         ("idempotency-key", "key-1"),
         ("if-match", "\"3\""),
         ("prefer", "wait=5"),
-        (
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        ),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         ("tracestate", "a=1"),
         ("x-request-id", "request-1"),
     ];
-    let mut request = gateway
-        .post("/v1/orders", json!({}))
-        .bearer_auth(gateway.customer(1));
+    let mut request = gateway.post("/v1/orders", json!({})).bearer_auth(gateway.customer(1));
     for (name, value) in spoofed.into_iter().chain(wanted) {
         request = request.header(name, value);
     }
@@ -56,16 +51,9 @@ async fn a_service_sees_only_what_it_may_and_nobody_can_pretend_to_be_elsewhere(
 #[tokio::test]
 async fn user_alone_learns_the_clients_address() {
     let gateway = Gateway::start().await;
-    let log_in = gateway
-        .post("/v1/sessions", json!({}))
-        .header("x-client-address", "203.0.113.9");
+    let log_in = gateway.post("/v1/sessions", json!({})).header("x-client-address", "203.0.113.9");
     log_in.send().await.unwrap();
-    gateway
-        .get("/v1/products")
-        .header("x-client-address", "203.0.113.9")
-        .send()
-        .await
-        .unwrap();
+    gateway.get("/v1/products").header("x-client-address", "203.0.113.9").send().await.unwrap();
     let seen = gateway.fake.seen();
     assert_eq!(seen[0].header("x-client-address"), Some("127.0.0.1"));
     assert_eq!(seen[1].header("x-client-address"), None);
@@ -88,26 +76,13 @@ async fn a_client_sees_what_the_service_says_and_nothing_of_what_is_between() {
             ("ratelimit-remaining", "4"),
             ("ratelimit-reset", "1"),
             ("dapr-caller-app-id", "gateway"),
-            (
-                "traceparent",
-                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            ),
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
             ("server", "inside"),
             ("set-cookie", "a=b"),
         ];
-        (
-            http::StatusCode::CREATED,
-            headers,
-            axum::Json(json!({"number": 1})),
-        )
-            .into_response()
+        (http::StatusCode::CREATED, headers, axum::Json(json!({"number": 1}))).into_response()
     });
-    let answer = gateway
-        .post("/v1/orders", json!({}))
-        .bearer_auth(gateway.customer(1))
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.post("/v1/orders", json!({})).bearer_auth(gateway.customer(1)).send().await.unwrap();
     assert_eq!(answer.status(), 201);
     let mut lines: Vec<_> = answer
         .headers()
@@ -137,12 +112,7 @@ async fn a_client_sees_what_the_service_says_and_nothing_of_what_is_between() {
 async fn every_answer_has_a_request_id_and_is_kept_by_nobody() {
     let gateway = Gateway::start().await;
     for path in ["/v1/products", "/v1/orders", "/nothing", "/", "/problems"] {
-        let answer = gateway
-            .get(path)
-            .header("x-request-id", "not plain\u{e9}")
-            .send()
-            .await
-            .unwrap();
+        let answer = gateway.get(path).header("x-request-id", "not plain\u{e9}").send().await.unwrap();
         let id = answer.headers()["x-request-id"].to_str().unwrap();
         assert!(uuid::Uuid::parse_str(id).is_ok(), "{path}: {id}");
         assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
@@ -153,25 +123,11 @@ async fn every_answer_has_a_request_id_and_is_kept_by_nobody() {
 #[tokio::test]
 async fn headers_have_a_bound() {
     let gateway = Gateway::start().await;
-    let answer = gateway
-        .get("/v1/products")
-        .header("accept", "a".repeat(17_000))
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get("/v1/products").header("accept", "a".repeat(17_000)).send().await.unwrap();
     assert_eq!(problem(answer).await, (431, "headers-too-large".into()));
-    let answer = gateway
-        .get("/v1/products")
-        .header("accept", "a".repeat(100_000))
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get("/v1/products").header("accept", "a".repeat(100_000)).send().await.unwrap();
     assert_eq!(answer.status(), 431);
-    let answer = gateway
-        .get(&format!("/v1/products?a={}", "b".repeat(17_000)))
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get(&format!("/v1/products?a={}", "b".repeat(17_000))).send().await.unwrap();
     assert_eq!(problem(answer).await, (431, "headers-too-large".into()));
     assert!(gateway.fake.asked().is_empty());
 }

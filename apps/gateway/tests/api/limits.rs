@@ -23,10 +23,7 @@ async fn slots(gateway: &Gateway, path: &str, token: Option<&str>, requests: usi
         }
         assert_eq!(request.send().await.unwrap().status(), 200);
     }
-    gateway.fake.seen()[before..]
-        .iter()
-        .map(|seen| seen.slot().to_owned())
-        .collect()
+    gateway.fake.seen()[before..].iter().map(|seen| seen.slot().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -41,32 +38,20 @@ async fn a_client_uses_the_slots_of_its_plan_in_turn_and_shares_none() {
     assert_eq!(first[..2], first[20..]);
     assert_eq!(second[..2], second[20..]);
     assert_eq!(staff[..2], staff[40..]);
-    let all: BTreeSet<_> = [&anonymous[..10], &first[..20], &second[..20], &staff[..40]]
-        .concat()
-        .into_iter()
-        .collect();
+    let all: BTreeSet<_> =
+        [&anonymous[..10], &first[..20], &second[..20], &staff[..40]].concat().into_iter().collect();
     assert_eq!(all.len(), 90, "nobody uses another's slot");
 }
 
 #[tokio::test]
 async fn an_account_buys_no_more_guesses_of_a_password() {
     let gateway = Gateway::start().await;
-    let tokens = [
-        gateway.customer(1),
-        gateway.customer(2),
-        gateway.admin(),
-        "nonsense".to_owned(),
-    ];
+    let tokens = [gateway.customer(1), gateway.customer(2), gateway.admin(), "nonsense".to_owned()];
     for token in tokens {
         let log_in = gateway.post("/v1/sessions", json!({})).bearer_auth(token);
         assert_eq!(log_in.send().await.unwrap().status(), 200);
     }
-    let used: Vec<_> = gateway
-        .fake
-        .seen()
-        .iter()
-        .map(|seen| seen.slot().to_owned())
-        .collect();
+    let used: Vec<_> = gateway.fake.seen().iter().map(|seen| seen.slot().to_owned()).collect();
     assert_eq!(used, ["slot0", "slot1", "slot0", "slot1"]);
 }
 
@@ -74,17 +59,8 @@ async fn an_account_buys_no_more_guesses_of_a_password() {
 async fn the_limiters_refusal_becomes_a_problem_that_says_when_to_come_again() {
     let gateway = Gateway::start().await;
     gateway.fake.on(Operation::ListProducts, |_| async {
-        let headers = [
-            ("ratelimit-limit", "5"),
-            ("ratelimit-reset", "1"),
-            ("x-rate-limit-limit", "5.00"),
-        ];
-        (
-            StatusCode::TOO_MANY_REQUESTS,
-            headers,
-            "You have reached maximum request limit.",
-        )
-            .into_response()
+        let headers = [("ratelimit-limit", "5"), ("ratelimit-reset", "1"), ("x-rate-limit-limit", "5.00")];
+        (StatusCode::TOO_MANY_REQUESTS, headers, "You have reached maximum request limit.").into_response()
     });
     for _ in 0..30 {
         let answer = gateway.get("/v1/products").send().await.unwrap();
@@ -95,11 +71,7 @@ async fn the_limiters_refusal_becomes_a_problem_that_says_when_to_come_again() {
         assert!(!headers.contains_key("ratelimit-limit") && !headers.contains_key("x-rate-limit-limit"));
         assert_eq!(problem(answer).await, (429, "rate-limited".into()));
     }
-    assert_eq!(
-        gateway.fake.seen().len(),
-        30,
-        "a refused client does not open the breaker for the others"
-    );
+    assert_eq!(gateway.fake.seen().len(), 30, "a refused client does not open the breaker for the others");
 }
 
 /// Sends bytes as they stand and reads the status line of the answer.
@@ -108,11 +80,7 @@ async fn raw(gateway: &Gateway, bytes: &[u8]) -> (TcpStream, String) {
     stream.write_all(bytes).await.unwrap();
     let mut answer = vec![0; 1024];
     let read = stream.read(&mut answer).await.unwrap();
-    let line = String::from_utf8_lossy(&answer[..read])
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let line = String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned();
     (stream, line)
 }
 
@@ -145,9 +113,7 @@ async fn a_body_without_a_length_gets_one_and_is_otherwise_untouched() {
     let gateway = Gateway::start().await;
     let parts = ["{\"a\" :", " 1.50,\"a\":2", "}"].map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
     let body = reqwest::Body::wrap_stream(stream::iter(parts));
-    let place = gateway
-        .request(http::Method::POST, "/v1/orders")
-        .bearer_auth(gateway.customer(1));
+    let place = gateway.request(http::Method::POST, "/v1/orders").bearer_auth(gateway.customer(1));
     assert_eq!(place.body(body).send().await.unwrap().status(), 200);
     let seen = gateway.fake.only();
     assert_eq!(seen.body, "{\"a\" : 1.50,\"a\":2}");
@@ -160,9 +126,7 @@ async fn a_large_import_goes_through_whole_and_one_byte_more_does_not() {
     let gateway = Gateway::start().await;
     let largest = Pace::Bulk.largest_body();
     let import = |size: usize| {
-        let request = gateway
-            .request(http::Method::POST, "/v1/products/import")
-            .bearer_auth(gateway.admin());
+        let request = gateway.request(http::Method::POST, "/v1/products/import").bearer_auth(gateway.admin());
         request.body(vec![b' '; size]).send()
     };
     assert_eq!(import(largest).await.unwrap().status(), 200);

@@ -1,9 +1,6 @@
 //! The real gateway on a real port, in front of a sidecar that does what each test says.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod failures;
 mod headers;

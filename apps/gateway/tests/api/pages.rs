@@ -56,10 +56,7 @@ async fn the_document_holds_every_services_part_once_all_have_answered() {
     assert_eq!(document["info"]["title"], "Cartwright");
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     for (app, _) in DESCRIBED {
-        assert_eq!(
-            document["paths"][format!("/v1/{app}")]["get"]["operationId"],
-            format!("read_{app}")
-        );
+        assert_eq!(document["paths"][format!("/v1/{app}")]["get"]["operationId"], format!("read_{app}"));
         assert!(document["components"]["schemas"][format!("Of{app}")].is_object());
     }
     assert!(
@@ -68,20 +65,11 @@ async fn the_document_holds_every_services_part_once_all_have_answered() {
     );
     assert!(gateway.fake.asked().iter().all(|seen| seen.slot() == "gateway"));
 
-    let again = gateway
-        .get("/openapi.json")
-        .header("if-none-match", tag)
-        .send()
-        .await
-        .unwrap();
+    let again = gateway.get("/openapi.json").header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), 304);
     gateway.fake.refuse(Operation::DescribeUser, 503, "unavailable");
     gateway::jobs::gather(&gateway.app).await;
-    assert_eq!(
-        gateway.get("/openapi.json").send().await.unwrap().status(),
-        200,
-        "it keeps what it has"
-    );
+    assert_eq!(gateway.get("/openapi.json").send().await.unwrap().status(), 200, "it keeps what it has");
 }
 
 #[tokio::test]
@@ -90,42 +78,17 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
     let page = gateway.get("/docs").send().await.unwrap();
     assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
-    assert!(
-        policy.starts_with("default-src 'none'; script-src 'self';"),
-        "{policy}"
-    );
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     let html = page.text().await.unwrap();
     assert!(!html.contains("://"), "{html}");
-    let sources: Vec<&str> = html
-        .split("src=\"./")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
+    let sources: Vec<&str> =
+        html.split("src=\"./").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(sources.contains(&"swagger-ui-bundle.js"));
     for source in sources {
-        assert_eq!(
-            gateway
-                .get(&format!("/docs/{source}"))
-                .send()
-                .await
-                .unwrap()
-                .status(),
-            200,
-            "{source}"
-        );
+        assert_eq!(gateway.get(&format!("/docs/{source}")).send().await.unwrap().status(), 200, "{source}");
     }
-    let start = gateway
-        .get("/docs/swagger-initializer.js")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    assert!(
-        start.contains("/openapi.json") && start.contains("\"validatorUrl\": \"none\""),
-        "{start}"
-    );
+    let start = gateway.get("/docs/swagger-initializer.js").send().await.unwrap().text().await.unwrap();
+    assert!(start.contains("/openapi.json") && start.contains("\"validatorUrl\": \"none\""), "{start}");
     assert!(!start.contains("petstore"));
     let none = gateway.get("/docs/../../etc/passwd").send().await.unwrap();
     assert_eq!(problem(none).await, (404, "not-found".into()));
@@ -136,26 +99,11 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
 #[tokio::test]
 async fn the_type_of_every_problem_leads_to_a_page() {
     let gateway = Gateway::start().await;
-    let list = gateway
-        .get("/problems")
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let list = gateway.get("/problems").send().await.unwrap().text().await.unwrap();
     for kind in ProblemType::ALL {
-        let page = gateway
-            .get(&format!("/problems/{}", kind.name()))
-            .send()
-            .await
-            .unwrap();
+        let page = gateway.get(&format!("/problems/{}", kind.name())).send().await.unwrap();
         assert_eq!(page.status(), 200);
-        assert!(
-            page.text().await.unwrap().contains(kind.title()),
-            "{}",
-            kind.name()
-        );
+        assert!(page.text().await.unwrap().contains(kind.title()), "{}", kind.name());
         assert!(list.contains(&format!("/problems/{}\"", kind.name())));
     }
     let none = gateway.get("/problems/nothing").send().await.unwrap();

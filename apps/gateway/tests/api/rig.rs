@@ -64,10 +64,7 @@ impl Fake {
         F: Future<Output = Response> + Send + 'static,
     {
         let behaviour: Behaviour = Arc::new(move |seen| Box::pin(behaviour(seen)));
-        self.behaviours
-            .lock()
-            .unwrap()
-            .insert(operation.name(), behaviour);
+        self.behaviours.lock().unwrap().insert(operation.name(), behaviour);
     }
 
     /// Answers with a status and a problem's name, as a service does.
@@ -75,21 +72,13 @@ impl Fake {
         self.on(operation, move |_| async move {
             let body = json!({"type": format!("/problems/{name}"), "title": name, "status": status});
             let status = StatusCode::from_u16(status).unwrap();
-            (
-                status,
-                [("content-type", "application/problem+json")],
-                body.to_string(),
-            )
-                .into_response()
+            (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
         });
     }
 
     /// What it was asked so far, without the gateway's own requests.
     pub fn seen(&self) -> Vec<Seen> {
-        self.asked()
-            .into_iter()
-            .filter(|seen| seen.header("x-forwarded-for") != Some("gateway"))
-            .collect()
+        self.asked().into_iter().filter(|seen| seen.header("x-forwarded-for") != Some("gateway")).collect()
     }
 
     pub fn asked(&self) -> Vec<Seen> {
@@ -176,23 +165,10 @@ impl Gateway {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let public = gateway::api::public(app.clone());
-        let serving = Some(tokio::spawn(listener::serve(
-            listener,
-            public,
-            Duration::from_secs(5),
-            shutdown.clone(),
-        )));
+        let serving =
+            Some(tokio::spawn(listener::serve(listener, public, Duration::from_secs(5), shutdown.clone())));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Gateway {
-            address,
-            app,
-            fake,
-            signer,
-            client,
-            shutdown,
-            sidecar_gone,
-            serving,
-        }
+        Gateway { address, app, fake, signer, client, shutdown, sidecar_gone, serving }
     }
 
     /// Waits until it has ended.
@@ -232,25 +208,11 @@ async fn free_port() -> TcpListener {
 /// Status and name of a problem.
 pub async fn problem(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
-    let text = response
-        .headers()
-        .get("content-type")
-        .map(|value| value.to_str().unwrap().to_owned());
-    let body: Value = response
-        .json()
-        .await
-        .unwrap_or_else(|error| panic!("{status}: {error}"));
+    let text = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+    let body: Value = response.json().await.unwrap_or_else(|error| panic!("{status}: {error}"));
     assert_eq!(text.as_deref(), Some("application/problem+json"), "{body}");
     assert_eq!(body["status"], status);
-    (
-        status,
-        body["type"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("/problems/")
-            .unwrap()
-            .to_owned(),
-    )
+    (status, body["type"].as_str().unwrap().strip_prefix("/problems/").unwrap().to_owned())
 }
 
 /// Waits until something is so.
@@ -258,10 +220,7 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     while !holds().await {
-        assert!(
-            begun.elapsed() < Duration::from_secs(10),
-            "not in ten seconds: {what}"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(10), "not in ten seconds: {what}");
         ticks.tick().await;
     }
 }

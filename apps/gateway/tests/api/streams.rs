@@ -77,35 +77,19 @@ async fn an_answer_that_breaks_off_inside_breaks_off_outside() {
     let mut answer = gateway.get("/v1/products").send().await.unwrap();
     assert_eq!(answer.chunk().await.unwrap().unwrap(), "half");
     broken.send(()).unwrap();
-    assert!(
-        answer.chunk().await.is_err(),
-        "a client must not take half an answer for the whole"
-    );
+    assert!(answer.chunk().await.is_err(), "a client must not take half an answer for the whole");
 }
 
 #[tokio::test]
 async fn http_2_in_clear_text_is_spoken_too() {
     let gateway = Gateway::start().await;
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .http2_prior_knowledge()
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let asked = (0..40).map(|_| client.get(gateway.url("/v1/products")).send());
     for answer in futures::future::join_all(asked).await {
         let answer = answer.unwrap();
-        assert_eq!(
-            (answer.status(), answer.version()),
-            (http::StatusCode::OK, http::Version::HTTP_2)
-        );
+        assert_eq!((answer.status(), answer.version()), (http::StatusCode::OK, http::Version::HTTP_2));
     }
-    let order = client
-        .post(gateway.url("/v1/orders"))
-        .bearer_auth(gateway.customer(1))
-        .body("{}");
+    let order = client.post(gateway.url("/v1/orders")).bearer_auth(gateway.customer(1)).body("{}");
     assert_eq!(order.send().await.unwrap().status(), 200);
-    assert_eq!(
-        gateway.fake.seen().last().unwrap().header("content-length"),
-        Some("2")
-    );
+    assert_eq!(gateway.fake.seen().last().unwrap().header("content-length"), Some("2"));
 }

@@ -42,10 +42,7 @@ fn unsigned(signer: &Signer) -> String {
 async fn tokens_that_are_none_are_refused_before_anybody_is_asked() {
     let gateway = Gateway::start().await;
     let signer = &gateway.signer;
-    let public = serde_json::to_value(signer.jwks()).unwrap()["keys"][0]["x"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let public = serde_json::to_value(signer.jwks()).unwrap()["keys"][0]["x"].as_str().unwrap().to_owned();
     let good = signer.sign(&claims(signer));
     let (head, signature) = good.rsplit_once('.').unwrap();
     let mut other = URL_SAFE_NO_PAD.decode(signature).unwrap();
@@ -54,19 +51,10 @@ async fn tokens_that_are_none_are_refused_before_anybody_is_asked() {
         ("forged", format!("{head}.{}", URL_SAFE_NO_PAD.encode(other))),
         ("truncated", good[..good.len() - 20].to_owned()),
         ("without a signature", unsigned(signer)),
-        (
-            "the public key as a secret",
-            confused(signer, &URL_SAFE_NO_PAD.decode(&public).unwrap()),
-        ),
+        ("the public key as a secret", confused(signer, &URL_SAFE_NO_PAD.decode(&public).unwrap())),
         ("its text as a secret", confused(signer, public.as_bytes())),
-        (
-            "another key under the same name",
-            Signer::new(&signer.kid).sign(&claims(signer)),
-        ),
-        (
-            "a key that nobody knows",
-            Signer::new("../../etc/passwd").sign(&claims(signer)),
-        ),
+        ("another key under the same name", Signer::new(&signer.kid).sign(&claims(signer))),
+        ("a key that nobody knows", Signer::new("../../etc/passwd").sign(&claims(signer))),
         ("another issuer", changed(signer, "iss", json!("elsewhere"))),
         ("another audience", changed(signer, "aud", json!("elsewhere"))),
         ("nobody", changed(signer, "sub", json!(""))),
@@ -79,62 +67,29 @@ async fn tokens_that_are_none_are_refused_before_anybody_is_asked() {
         assert_eq!(problem(answer).await, (401, "invalid-token".into()), "{what}");
     }
     let expired = changed(signer, "exp", json!(claims(signer)["iat"].as_i64().unwrap() - 60));
-    let answer = gateway
-        .get("/v1/orders")
-        .bearer_auth(expired)
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get("/v1/orders").bearer_auth(expired).send().await.unwrap();
     assert_eq!(problem(answer).await, (401, "expired-token".into()));
-    let answer = gateway
-        .get("/v1/orders")
-        .header("authorization", "Basic YTpi")
-        .send()
-        .await
-        .unwrap();
+    let answer = gateway.get("/v1/orders").header("authorization", "Basic YTpi").send().await.unwrap();
     assert_eq!(problem(answer).await, (401, "invalid-token".into()));
     assert!(gateway.fake.seen().is_empty());
-    assert_eq!(
-        gateway
-            .get("/v1/orders")
-            .bearer_auth(good)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(gateway.get("/v1/orders").bearer_auth(good).send().await.unwrap().status(), 200);
     assert_eq!(gateway.fake.asked().len(), 2, "the keys once, and the good one");
 }
 
 #[tokio::test]
 async fn every_operation_that_needs_a_permission_refuses_who_has_no_token_and_who_lacks_it() {
     let gateway = Gateway::start().await;
-    let nothing = gateway
-        .signer
-        .sign(&gateway.signer.claims(UserId(Uuid::from_u128(1)), ""));
+    let nothing = gateway.signer.sign(&gateway.signer.claims(UserId(Uuid::from_u128(1)), ""));
     for row in OPERATIONS {
         let (Some(path), Access::Permitted(_)) = (row.path, row.access) else {
             continue;
         };
-        let path = path
-            .replace("{key}", "order.deadline")
-            .replace("{order_id}", ID)
-            .replace("{product_id}", ID);
+        let path =
+            path.replace("{key}", "order.deadline").replace("{order_id}", ID).replace("{product_id}", ID);
         let method = Method::from_bytes(row.method.name().as_bytes()).unwrap();
         let answer = gateway.request(method.clone(), &path).send().await.unwrap();
-        assert_eq!(
-            problem(answer).await,
-            (401, "unauthenticated".into()),
-            "{}",
-            row.name
-        );
-        let answer = gateway
-            .request(method, &path)
-            .bearer_auth(&nothing)
-            .send()
-            .await
-            .unwrap();
+        assert_eq!(problem(answer).await, (401, "unauthenticated".into()), "{}", row.name);
+        let answer = gateway.request(method, &path).bearer_auth(&nothing).send().await.unwrap();
         assert_eq!(problem(answer).await, (403, "forbidden".into()), "{}", row.name);
     }
     assert!(gateway.fake.seen().is_empty());
@@ -143,25 +98,13 @@ async fn every_operation_that_needs_a_permission_refuses_who_has_no_token_and_wh
 #[tokio::test]
 async fn without_the_public_keys_what_needs_no_token_goes_on() {
     let gateway = Gateway::start().await;
-    gateway.fake.on(Operation::ReadJwks, |_| async {
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
-    });
+    gateway.fake.on(Operation::ReadJwks, |_| async { StatusCode::INTERNAL_SERVER_ERROR.into_response() });
     let token = gateway.customer(1);
-    let orders = gateway
-        .get("/v1/orders")
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let orders = gateway.get("/v1/orders").bearer_auth(&token).send().await.unwrap();
     assert_eq!(orders.headers()["retry-after"], "1");
     assert_eq!(problem(orders).await, (503, "unavailable".into()));
     for _ in 0..20 {
-        let products = gateway
-            .get("/v1/products")
-            .bearer_auth(&token)
-            .send()
-            .await
-            .unwrap();
+        let products = gateway.get("/v1/products").bearer_auth(&token).send().await.unwrap();
         assert_eq!(products.status(), 200);
     }
     let fetches = gateway.fake.asked().len() - gateway.fake.seen().len();
@@ -171,16 +114,8 @@ async fn without_the_public_keys_what_needs_no_token_goes_on() {
 #[tokio::test]
 async fn the_gateways_own_requests_have_a_bucket_of_their_own() {
     let gateway = Gateway::start().await;
-    gateway
-        .get("/v1/orders")
-        .bearer_auth(gateway.customer(1))
-        .send()
-        .await
-        .unwrap();
+    gateway.get("/v1/orders").bearer_auth(gateway.customer(1)).send().await.unwrap();
     let asked = gateway.fake.asked();
-    assert_eq!(
-        (asked[0].name.as_str(), asked[0].slot()),
-        ("read_jwks", "gateway")
-    );
+    assert_eq!((asked[0].name.as_str(), asked[0].slot()), ("read_jwks", "gateway"));
     assert_eq!(asked[1].slot(), "slot0");
 }

@@ -33,21 +33,14 @@ async fn pages_follow_each_other_the_newest_first(db: PgPool) {
     loop {
         let answer = client.ask(Operation::ListMessages, &query, None).await;
         let items = answer.body["items"].as_array().unwrap();
-        subjects.extend(
-            items
-                .iter()
-                .map(|message| message["subject"].as_str().unwrap().to_owned()),
-        );
+        subjects.extend(items.iter().map(|message| message["subject"].as_str().unwrap().to_owned()));
         let Some(cursor) = answer.body["next_cursor"].as_str() else {
             break;
         };
         assert_eq!(items.len(), 2);
         query = format!("limit=2&cursor={cursor}");
     }
-    let expected: Vec<_> = (1..=5)
-        .rev()
-        .map(|order| format!("Your order CW-{order} is confirmed"))
-        .collect();
+    let expected: Vec<_> = (1..=5).rev().map(|order| format!("Your order CW-{order} is confirmed")).collect();
     assert_eq!(subjects, expected);
 }
 
@@ -77,10 +70,7 @@ async fn a_page_that_cannot_be_read_is_refused(db: PgPool) {
         ("cursor=MTIz", "invalid-cursor"),
         ("cursor=%00", "nul-character"),
     ] {
-        let refused = stage
-            .customer(stage.ada)
-            .ask(Operation::ListMessages, query, None)
-            .await;
+        let refused = stage.customer(stage.ada).ask(Operation::ListMessages, query, None).await;
         assert_eq!(refused.problem(), problem, "{query}");
     }
 }
@@ -88,61 +78,29 @@ async fn a_page_that_cannot_be_read_is_refused(db: PgPool) {
 #[sqlx::test(migrator = "notification::app::MIGRATOR")]
 async fn only_a_good_token_with_the_permission_passes(db: PgPool) {
     let stage = Stage::new(db).await;
-    let good = stage
-        .signer
-        .token(stage.ada, contracts::permission::Role::Customer);
+    let good = stage.signer.token(stage.ada, contracts::permission::Role::Customer);
     let (rest, signature) = good.rsplit_once('.').unwrap();
     let payload = rest.split_once('.').unwrap().1;
     let mut expired = stage.signer.claims(stage.ada, "messages:read");
     expired["exp"] = (expired["iat"].as_i64().unwrap() - 60).into();
     let foreign = Signer::default().token(stage.ada, contracts::permission::Role::Customer);
     let refused = stage.client.ask(Operation::ListMessages, "", None).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.problem()),
-        (401, "unauthenticated")
-    );
+    assert_eq!((refused.status.as_u16(), refused.problem()), (401, "unauthenticated"));
     for (token, status, problem) in [
-        (
-            stage.signer.sign(&stage.signer.claims(stage.ada, "orders:read")),
-            403,
-            "forbidden",
-        ),
+        (stage.signer.sign(&stage.signer.claims(stage.ada, "orders:read")), 403, "forbidden"),
         (stage.signer.sign(&expired), 401, "expired-token"),
         (foreign, 401, "invalid-token"),
         (format!("{rest}x.{signature}"), 401, "invalid-token"),
         // {"alg":"none","typ":"JWT"}
-        (
-            format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."),
-            401,
-            "invalid-token",
-        ),
+        (format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."), 401, "invalid-token"),
     ] {
-        let refused = stage
-            .client
-            .bearer(&token)
-            .ask(Operation::ListMessages, "", None)
-            .await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.problem()),
-            (status, problem),
-            "{token}"
-        );
+        let refused = stage.client.bearer(&token).ask(Operation::ListMessages, "", None).await;
+        assert_eq!((refused.status.as_u16(), refused.problem()), (status, problem), "{token}");
     }
 }
 
 #[sqlx::test(migrator = "notification::app::MIGRATOR")]
 async fn it_describes_what_it_offers(db: PgPool) {
-    let answer = Stage::new(db)
-        .await
-        .client
-        .ask(Operation::DescribeNotification, "", None)
-        .await;
-    assert_eq!(
-        answer.body["paths"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .collect::<Vec<_>>(),
-        ["/v1/messages"]
-    );
+    let answer = Stage::new(db).await.client.ask(Operation::DescribeNotification, "", None).await;
+    assert_eq!(answer.body["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/v1/messages"]);
 }

@@ -1,9 +1,6 @@
 //! `notification` as its sidecar sees it: a real router on a real database.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod mailbox;
 mod telling;
@@ -36,36 +33,15 @@ struct Stage {
 impl Stage {
     async fn new(db: PgPool) -> Stage {
         let fake = FakeSidecar::start().await;
-        let address = Address {
-            http_port: fake.http_port,
-            grpc_port: fake.grpc_port,
-            api_token: API_TOKEN.into(),
-        };
-        let live = Live::start(
-            &Sidecar::new(address).unwrap(),
-            Service::Notification,
-            CancellationToken::new(),
-        );
+        let address =
+            Address { http_port: fake.http_port, grpc_port: fake.grpc_port, api_token: API_TOKEN.into() };
+        let live =
+            Live::start(&Sidecar::new(address).unwrap(), Service::Notification, CancellationToken::new());
         live.settled().await;
         let signer = Signer::default();
-        let app = App {
-            db,
-            live: live.clone(),
-            clock: Clock::fixed(now()),
-        };
-        let router = router(
-            app,
-            Keys::fixed(signer.jwks()),
-            Readiness::always(),
-            APP_TOKEN.into(),
-        );
-        Stage {
-            client: Client::new(router),
-            signer,
-            live,
-            fake,
-            ada: UserId(Uuid::from_u128(1)),
-        }
+        let app = App { db, live: live.clone(), clock: Clock::fixed(now()) };
+        let router = router(app, Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
+        Stage { client: Client::new(router), signer, live, fake, ada: UserId(Uuid::from_u128(1)) }
     }
 
     fn customer(&self, user_id: UserId) -> Client {
@@ -74,10 +50,7 @@ impl Stage {
 
     /// Everything in Ada's mailbox, the newest first.
     async fn mailbox(&self) -> Vec<Value> {
-        let answer = self
-            .customer(self.ada)
-            .ask(Operation::ListMessages, "limit=100", None)
-            .await;
+        let answer = self.customer(self.ada).ask(Operation::ListMessages, "limit=100", None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["items"].as_array().unwrap().clone()
     }
@@ -104,31 +77,11 @@ fn envelope(order_id: OrderId, sequence: i64, event: impl Into<Event>) -> Envelo
 fn confirmed(order: u128, customer_id: UserId) -> Envelope {
     let order_id = OrderId(Uuid::from_u128(order));
     let total = Money::new(1999, Currency::Gbp).unwrap();
-    envelope(
-        order_id,
-        2,
-        OrderConfirmed {
-            order_id,
-            number: format!("CW-{order}"),
-            customer_id,
-            total,
-        },
-    )
+    envelope(order_id, 2, OrderConfirmed { order_id, number: format!("CW-{order}"), customer_id, total })
 }
 
 fn rejected(order: u128, customer_id: UserId) -> Envelope {
     let order_id = OrderId(Uuid::from_u128(order));
-    let refusal = Refusal::PaymentDeclined {
-        code: "card_declined".into(),
-    };
-    envelope(
-        order_id,
-        2,
-        OrderRejected {
-            order_id,
-            number: format!("CW-{order}"),
-            customer_id,
-            refusal,
-        },
-    )
+    let refusal = Refusal::PaymentDeclined { code: "card_declined".into() };
+    envelope(order_id, 2, OrderRejected { order_id, number: format!("CW-{order}"), customer_id, refusal })
 }

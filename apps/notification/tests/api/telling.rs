@@ -78,10 +78,7 @@ async fn an_end_that_is_said_again_is_not_told_again(db: PgPool) {
         assert_eq!(stage.client.deliver(&again).await, "SUCCESS");
     }
     assert_eq!(stage.mailbox().await.len(), 2);
-    let handled: i64 = sqlx::query_scalar("select count(*) from inbox")
-        .fetch_one(&db)
-        .await
-        .unwrap();
+    let handled: i64 = sqlx::query_scalar("select count(*) from inbox").fetch_one(&db).await.unwrap();
     assert_eq!(handled, 4);
 }
 
@@ -90,12 +87,7 @@ async fn a_late_end_takes_nothing_back(db: PgPool) {
     let stage = Stage::new(db).await;
     stage.client.deliver(&confirmed(5, stage.ada)).await;
     stage.client.deliver(&rejected(5, stage.ada)).await;
-    let kinds: Vec<_> = stage
-        .mailbox()
-        .await
-        .iter()
-        .map(|message| message["kind"].clone())
-        .collect();
+    let kinds: Vec<_> = stage.mailbox().await.iter().map(|message| message["kind"].clone()).collect();
     assert_eq!(kinds, ["order_rejected", "order_confirmed"]);
 }
 
@@ -103,15 +95,8 @@ async fn a_late_end_takes_nothing_back(db: PgPool) {
 async fn events_for_others_are_passed_over(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let order_id = OrderId(Uuid::from_u128(5));
-    let expired = envelope(
-        order_id,
-        2,
-        OrderExpired {
-            order_id,
-            number: "CW-5".into(),
-            customer_id: stage.ada,
-        },
-    );
+    let expired =
+        envelope(order_id, 2, OrderExpired { order_id, number: "CW-5".into(), customer_id: stage.ada });
     assert_eq!(stage.client.deliver(&expired).await, "SUCCESS");
     assert_eq!(stage.mailbox().await.len(), 0);
     assert_eq!(failed(&db).await, Vec::<(String, String)>::new());
@@ -141,29 +126,16 @@ async fn what_cannot_be_read_is_dropped_with_its_reason(db: PgPool) {
         changed(confirmed().1, "/type", json!("order.celebrated.v1")),
         changed(confirmed().1, "/source", json!("payment")),
         changed(confirmed().1, "/subject", json!("five")),
-        changed(
-            confirmed().1,
-            "/data/total",
-            json!({"amount": -1, "currency": "GBP"}),
-        ),
+        changed(confirmed().1, "/data/total", json!({"amount": -1, "currency": "GBP"})),
         without(confirmed().1, "customer_id"),
         without(rejected(5, stage.ada).to_json(), "refusal"),
     ] {
-        assert_eq!(
-            stage.client.deliver_raw("/events/order", body.clone()).await,
-            "DROP",
-            "{body}"
-        );
+        assert_eq!(stage.client.deliver_raw("/events/order", body.clone()).await, "DROP", "{body}");
     }
     assert_eq!(stage.mailbox().await.len(), 0);
     let failed = failed(&db).await;
     assert_eq!(failed.len(), 9);
-    assert!(
-        failed
-            .iter()
-            .all(|(reason, error)| reason == "refused" && !error.is_empty()),
-        "{failed:?}"
-    );
+    assert!(failed.iter().all(|(reason, error)| reason == "refused" && !error.is_empty()), "{failed:?}");
 }
 
 #[sqlx::test(migrator = "notification::app::MIGRATOR")]
@@ -182,18 +154,12 @@ async fn nobody_delivers_an_event_by_invocation(db: PgPool) {
     for path in ["/events/order", "/dead/order"] {
         let refused = stage.client.send("POST", path, Some(event.clone())).await;
         assert_eq!((refused.status.as_u16(), refused.problem()), (403, "forbidden"));
-        let stranger = stage
-            .client
-            .without("dapr-caller-app-id")
-            .without("dapr-api-token");
+        let stranger = stage.client.without("dapr-caller-app-id").without("dapr-api-token");
         assert_eq!(stranger.send("POST", path, Some(event.clone())).await.status, 401);
     }
     assert_eq!(stage.mailbox().await.len(), 0);
 }
 
 async fn failed(db: &PgPool) -> Vec<(String, String)> {
-    sqlx::query_as("select reason, error from failed_event")
-        .fetch_all(db)
-        .await
-        .unwrap()
+    sqlx::query_as("select reason, error from failed_event").fetch_all(db).await.unwrap()
 }

@@ -79,19 +79,10 @@ pub async fn place_order(
     };
     timeline::insert_entry(&mut tx, placed.order_id, &placed_entry(&order, &event, &key)).await?;
     outbox::enqueue(&mut tx, &event).await?;
-    let stored = orders::find_order(&mut tx, placed.order_id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let stored = orders::find_order(&mut tx, placed.order_id).await?.ok_or_else(Problem::not_found)?;
     let view = OrderView::new(&stored, order.lines);
-    idempotency::store(
-        &mut tx,
-        caller.user_id,
-        Operation::PlaceOrder,
-        &key,
-        StatusCode::CREATED,
-        &view,
-    )
-    .await?;
+    idempotency::store(&mut tx, caller.user_id, Operation::PlaceOrder, &key, StatusCode::CREATED, &view)
+        .await?;
     tx.commit().await?;
     app.outbox.wake();
     tracing::info!(order.id = %stored.saga.order_id, order.number = stored.saga.number, "order placed");
@@ -117,18 +108,9 @@ async fn answered(
     if placed_with != hash {
         return Err(idempotency::reused());
     }
-    let order = orders::find_order(&mut db, id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let order = orders::find_order(&mut db, id).await?.ok_or_else(Problem::not_found)?;
     let lines = orders::list_lines(&mut db, &order.saga).await?;
-    Ok(Some(
-        (
-            StatusCode::CREATED,
-            ETag(order.version),
-            Json(OrderView::new(&order, lines)),
-        )
-            .into_response(),
-    ))
+    Ok(Some((StatusCode::CREATED, ETag(order.version), Json(OrderView::new(&order, lines))).into_response()))
 }
 
 /// Takes the order from what is known; asks product before refusing, and for what was never heard of.
@@ -262,28 +244,16 @@ fn check_texts(request: &PlaceOrder) -> Result<(), Problem> {
     ];
     for (field, text) in required {
         if text.trim().is_empty() || text.chars().count() > 200 {
-            return Err(invalid(&format!(
-                "delivery_address.{field} takes 1 to 200 characters"
-            )));
+            return Err(invalid(&format!("delivery_address.{field} takes 1 to 200 characters")));
         }
     }
-    if address
-        .line2
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 200)
-    {
+    if address.line2.as_ref().is_some_and(|text| text.chars().count() > 200) {
         return Err(invalid("delivery_address.line2 takes at most 200 characters"));
     }
     if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(invalid(
-            "delivery_address.country is a code of two letters, as in ISO 3166-1",
-        ));
+        return Err(invalid("delivery_address.country is a code of two letters, as in ISO 3166-1"));
     }
-    if request
-        .reference
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 100)
-    {
+    if request.reference.as_ref().is_some_and(|text| text.chars().count() > 100) {
         return Err(invalid("reference takes at most 100 characters"));
     }
     Ok(())

@@ -31,9 +31,7 @@ pub async fn list_orders(
     let mut db = app.db.acquire().await?;
     let orders = orders::list_orders(&mut db, customer_id, after, limit + 1).await?;
     let items = orders.iter().map(OrderSummary::from).collect();
-    Ok(Json(List::from_rows(items, limit, |order: &OrderSummary| {
-        (order.placed_at, order.id)
-    })))
+    Ok(Json(List::from_rows(items, limit, |order: &OrderSummary| (order.placed_at, order.id))))
 }
 
 pub async fn read_order(
@@ -55,10 +53,7 @@ pub async fn read_timeline(
     let mut db = app.db.acquire().await?;
     visible_order(&mut db, &caller, path.order_id).await?;
     let items = timeline::list_entries(&mut db, path.order_id).await?;
-    Ok(Json(List {
-        items,
-        next_cursor: None,
-    }))
+    Ok(Json(List { items, next_cursor: None }))
 }
 
 async fn visible_order(db: &mut PgConnection, caller: &Caller, id: OrderId) -> Result<StoredOrder, Problem> {

@@ -128,23 +128,15 @@ pub fn merge(lines: &[Line]) -> Result<BTreeMap<ProductId, Quantity>, PlaceOrder
 /// The first refusal in the request's order, then what is wrong with the total.
 pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<Order, PlaceOrderError> {
     let merged = merge(lines)?;
-    let known: BTreeMap<_, _> = known
-        .iter()
-        .map(|product| (product.product_id, product))
-        .collect();
-    lines
-        .iter()
-        .try_for_each(|line| check(line, known.get(&line.product_id).copied()))?;
+    let known: BTreeMap<_, _> = known.iter().map(|product| (product.product_id, product)).collect();
+    lines.iter().try_for_each(|line| check(line, known.get(&line.product_id).copied()))?;
     let lines = merged
         .into_iter()
         .filter_map(|(product_id, quantity)| Some(take(known.get(&product_id)?, quantity)))
         .collect::<Result<Vec<_>, _>>()?;
     let total = total(&lines)?;
     if let Some(expected) = placing.expected_total.filter(|expected| *expected != total) {
-        return Err(PlaceOrderError::TotalChanged {
-            expected,
-            actual: total,
-        });
+        return Err(PlaceOrderError::TotalChanged { expected, actual: total });
     }
     let placed = OrderPlaced {
         order_id: placing.order_id,
@@ -162,11 +154,7 @@ pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<Orde
         total,
         terms: placing.terms,
     };
-    Ok(Order {
-        lines,
-        placed,
-        placed_at: placing.now,
-    })
+    Ok(Order { lines, placed, placed_at: placing.now })
 }
 
 fn check(line: &Line, known: Option<&Product>) -> Result<(), PlaceOrderError> {
@@ -182,11 +170,7 @@ fn check(line: &Line, known: Option<&Product>) -> Result<(), PlaceOrderError> {
         }
         Some(expected) => {
             let actual = product.price;
-            Err(PlaceOrderError::Refused(Refusal::PriceChanged {
-                product_id,
-                expected,
-                actual,
-            }))
+            Err(PlaceOrderError::Refused(Refusal::PriceChanged { product_id, expected, actual }))
         }
     }
 }

@@ -13,21 +13,11 @@ fn pounds(pence: i64) -> Money {
 }
 
 fn product(last: u128, price: Money) -> Product {
-    Product {
-        product_id: id(last),
-        sku: format!("S{last}"),
-        name: "CLOCK".into(),
-        price,
-        archived: false,
-    }
+    Product { product_id: id(last), sku: format!("S{last}"), name: "CLOCK".into(), price, archived: false }
 }
 
 fn line(last: u128, quantity: i64) -> Line {
-    Line {
-        product_id: id(last),
-        quantity: Quantity::new(quantity).unwrap(),
-        unit_price: None,
-    }
+    Line { product_id: id(last), quantity: Quantity::new(quantity).unwrap(), unit_price: None }
 }
 
 fn placing() -> Placing {
@@ -52,10 +42,7 @@ fn placing() -> Placing {
 #[test]
 fn lines_of_one_product_become_one() {
     let merged = merge(&[line(2, 3), line(1, 1), line(2, 4)]).unwrap();
-    let expected = [
-        (id(1), Quantity::new(1).unwrap()),
-        (id(2), Quantity::new(7).unwrap()),
-    ];
+    let expected = [(id(1), Quantity::new(1).unwrap()), (id(2), Quantity::new(7).unwrap())];
     assert_eq!(merged, expected.into());
 }
 
@@ -87,21 +74,10 @@ fn what_is_not_true_is_refused_by_name() {
     let dear = product(4, pounds(99_999_999));
     let known = [product(1, pounds(375)), archived, euros, dear];
     let refused = |lines: &[Line], expected_total| {
-        place(
-            Placing {
-                expected_total,
-                ..placing()
-            },
-            lines,
-            &known,
-        )
-        .unwrap_err()
+        place(Placing { expected_total, ..placing() }, lines, &known).unwrap_err()
     };
 
-    let seen = |price| Line {
-        unit_price: Some(price),
-        ..line(1, 1)
-    };
+    let seen = |price| Line { unit_price: Some(price), ..line(1, 1) };
     assert_eq!(
         refused(&[seen(pounds(370))], None),
         PlaceOrderError::Refused(Refusal::PriceChanged {
@@ -121,10 +97,7 @@ fn what_is_not_true_is_refused_by_name() {
     );
     assert_eq!(
         refused(&[line(1, 1)], Some(pounds(374))),
-        PlaceOrderError::TotalChanged {
-            expected: pounds(374),
-            actual: pounds(375)
-        }
+        PlaceOrderError::TotalChanged { expected: pounds(374), actual: pounds(375) }
     );
     assert_eq!(
         refused(&[line(2, 1)], None),
@@ -138,8 +111,5 @@ fn what_is_not_true_is_refused_by_name() {
         refused(&[line(1, 1), line(3, 1)], None),
         PlaceOrderError::Money(MoneyError::CurrencyMismatch(Currency::Eur, Currency::Gbp))
     );
-    assert_eq!(
-        refused(&[line(4, 2)], None),
-        PlaceOrderError::Money(MoneyError::OutOfRange(199_999_998))
-    );
+    assert_eq!(refused(&[line(4, 2)], None), PlaceOrderError::Money(MoneyError::OutOfRange(199_999_998)));
 }

@@ -86,10 +86,7 @@ impl Saga {
         let money_safe = facts.payment_authorised.or(facts.payment_captured).is_some();
         let refusal = facts.stock_refusal.as_ref().or(facts.payment_refusal.as_ref());
         if let Some(refusal) = refusal {
-            Some(End::Rejected {
-                at,
-                refusal: refusal.clone(),
-            })
+            Some(End::Rejected { at, refusal: refusal.clone() })
         } else if facts.stock_reserved.is_some() && money_safe {
             Some(End::Confirmed { at })
         } else if at >= self.deadline {
@@ -105,35 +102,12 @@ impl Saga {
         match &self.end {
             None => Vec::new(),
             Some(End::Confirmed { .. }) => {
-                vec![
-                    OrderConfirmed {
-                        order_id,
-                        number,
-                        customer_id,
-                        total: self.total,
-                    }
-                    .into(),
-                ]
+                vec![OrderConfirmed { order_id, number, customer_id, total: self.total }.into()]
             }
             Some(End::Rejected { refusal, .. }) => {
-                vec![
-                    OrderRejected {
-                        order_id,
-                        number,
-                        customer_id,
-                        refusal: refusal.clone(),
-                    }
-                    .into(),
-                ]
+                vec![OrderRejected { order_id, number, customer_id, refusal: refusal.clone() }.into()]
             }
-            Some(End::Expired { .. }) => vec![
-                OrderExpired {
-                    order_id,
-                    number,
-                    customer_id,
-                }
-                .into(),
-            ],
+            Some(End::Expired { .. }) => vec![OrderExpired { order_id, number, customer_id }.into()],
         }
     }
 }

@@ -27,9 +27,7 @@ fn placed() -> Saga {
 }
 
 fn declined() -> Refusal {
-    Refusal::PaymentDeclined {
-        code: "card_declined".into(),
-    }
+    Refusal::PaymentDeclined { code: "card_declined".into() }
 }
 
 fn inputs() -> [(&'static str, Input); 8] {
@@ -46,9 +44,7 @@ fn inputs() -> [(&'static str, Input); 8] {
 }
 
 fn after(inputs: &[Input], now: DateTime<Utc>) -> Saga {
-    inputs
-        .iter()
-        .fold(placed(), |saga, input| saga.react(input, now).0)
+    inputs.iter().fold(placed(), |saga, input| saga.react(input, now).0)
 }
 
 /// Each state that can be reached, by the facts that lead to it.
@@ -56,25 +52,10 @@ fn states() -> Vec<(&'static str, Saga)> {
     vec![
         ("placed", placed()),
         ("reserved", after(&[Input::StockReserved], early())),
-        (
-            "captured, stock not heard of",
-            after(&[Input::PaymentCaptured], early()),
-        ),
-        (
-            "confirmed",
-            after(&[Input::StockReserved, Input::PaymentCaptured], early()),
-        ),
-        (
-            "rejected by stock",
-            after(&[Input::StockRejected(Refusal::TooLate)], early()),
-        ),
-        (
-            "rejected by payment",
-            after(
-                &[Input::StockReserved, Input::PaymentDeclined(declined())],
-                early(),
-            ),
-        ),
+        ("captured, stock not heard of", after(&[Input::PaymentCaptured], early())),
+        ("confirmed", after(&[Input::StockReserved, Input::PaymentCaptured], early())),
+        ("rejected by stock", after(&[Input::StockRejected(Refusal::TooLate)], early())),
+        ("rejected by payment", after(&[Input::StockReserved, Input::PaymentDeclined(declined())], early())),
         ("expired", after(&[Input::StockReserved, Input::Sweep], late())),
     ]
 }
@@ -100,11 +81,7 @@ fn an_end_is_never_left() {
     for (state, saga) in states() {
         let Some(end) = saga.end.clone() else { continue };
         for (_, input) in inputs() {
-            assert_eq!(
-                saga.clone().react(&input, late()).0.end,
-                Some(end.clone()),
-                "{state}"
-            );
+            assert_eq!(saga.clone().react(&input, late()).0.end, Some(end.clone()), "{state}");
         }
     }
 }
@@ -118,14 +95,8 @@ fn only_whoever_asks_is_told_the_end_again() {
 
 fn heard() -> impl Strategy<Value = Vec<Input>> {
     // What product and payment can say of one order: one story each, in whatever order and as often as they like.
-    let stock = prop_oneof![
-        Just(Input::StockReserved),
-        Just(Input::StockRejected(Refusal::TooLate))
-    ];
-    let payment = prop_oneof![
-        Just(Input::PaymentCaptured),
-        Just(Input::PaymentDeclined(declined()))
-    ];
+    let stock = prop_oneof![Just(Input::StockReserved), Just(Input::StockRejected(Refusal::TooLate))];
+    let payment = prop_oneof![Just(Input::PaymentCaptured), Just(Input::PaymentDeclined(declined()))];
     (stock, payment).prop_flat_map(|(stock, payment)| {
         let told = match stock {
             Input::StockRejected(_) => vec![stock.clone(), stock],

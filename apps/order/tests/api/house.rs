@@ -49,39 +49,20 @@ impl House {
         })
         .unwrap();
         let live = Live::start(&sidecar, Service::Order, CancellationToken::new());
-        let app = App {
-            db,
-            sidecar,
-            outbox: Outbox::new(),
-            live,
-            clock: Clock::fixed(now()),
-        };
+        let app = App { db, sidecar, outbox: Outbox::new(), live, clock: Clock::fixed(now()) };
         let signer = Signer::default();
-        let router = router(
-            app.clone(),
-            Keys::fixed(signer.jwks()),
-            Readiness::always(),
-            APP_TOKEN.to_owned().into(),
-        );
+        let router =
+            router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.to_owned().into());
         let ada = UserId(Uuid::now_v7());
         let client = Client::new(router).bearer(&signer.token(ada, Role::Customer));
-        let house = House {
-            app,
-            client,
-            sidecar: fake,
-            signer,
-            ada,
-        };
+        let house = House { app, client, sidecar: fake, signer, ada };
         house.hear(product_changed(1, pounds(375), false), 1).await;
         house.hear(product_changed(2, pounds(0), false), 1).await;
         house
     }
 
     pub async fn place(&self, key: &str, body: Value) -> Answer {
-        self.client
-            .with("idempotency-key", key)
-            .ask(Operation::PlaceOrder, "", Some(body))
-            .await
+        self.client.with("idempotency-key", key).ask(Operation::PlaceOrder, "", Some(body)).await
     }
 
     /// Places a good order and gives its id.
@@ -92,10 +73,7 @@ impl House {
     }
 
     pub async fn read(&self, id: OrderId) -> Value {
-        let answer = self
-            .client
-            .ask(Operation::ReadOrder, &format!("order_id={id}"), None)
-            .await;
+        let answer = self.client.ask(Operation::ReadOrder, &format!("order_id={id}"), None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body
     }
@@ -117,10 +95,7 @@ impl House {
 
     pub async fn count(&self, table: &str) -> i64 {
         let statement = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
-        sqlx::query_scalar(statement)
-            .fetch_one(&self.app.db)
-            .await
-            .unwrap()
+        sqlx::query_scalar(statement).fetch_one(&self.app.db).await.unwrap()
     }
 }
 

@@ -55,10 +55,7 @@ async fn the_same_key_gives_the_same_answer_and_another_body_is_refused(db: PgPo
 async fn after_the_answer_is_forgotten_the_key_still_names_its_order(db: PgPool) {
     let house = House::new(db).await;
     let first = house.place("a", order()).await;
-    sqlx::query("delete from idempotency")
-        .execute(&house.app.db)
-        .await
-        .unwrap();
+    sqlx::query("delete from idempotency").execute(&house.app.db).await.unwrap();
     let again = house.place("a", order()).await;
     assert_eq!(again.body["id"], first.body["id"]);
 
@@ -73,10 +70,7 @@ async fn twenty_requests_at_once_with_one_key_place_one_order(db: PgPool) {
     let house = House::new(db).await;
     let answers = futures::future::join_all((0..20).map(|_| house.place("a", order()))).await;
     for answer in &answers {
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body["id"]),
-            (201, &answers[0].body["id"])
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body["id"]), (201, &answers[0].body["id"]));
     }
     assert_eq!(house.count("orders").await, 1);
     assert_eq!(house.said().await, ["order.placed.v1"]);
@@ -85,9 +79,7 @@ async fn twenty_requests_at_once_with_one_key_place_one_order(db: PgPool) {
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
 async fn a_refusal_leaves_the_key_usable(db: PgPool) {
     let house = House::new(db).await;
-    house
-        .sidecar
-        .answer(Operation::FindProducts, 200, json!({"products": []}));
+    house.sidecar.answer(Operation::FindProducts, 200, json!({"products": []}));
     let mut wrong = order();
     wrong["lines"][0]["product_id"] = json!(product(9));
     assert_eq!(house.place("a", wrong).await.problem(), "unknown-product");
@@ -99,19 +91,12 @@ async fn a_product_never_heard_of_is_asked_for_and_then_known(db: PgPool) {
     let house = House::new(db).await;
     let found = json!({"product_id": product(3), "sku": "S3", "name": "POSTAGE", "price": pounds(1800),
         "stock_controlled": false, "archived": false, "sequence": 4});
-    house
-        .sidecar
-        .answer(Operation::FindProducts, 200, json!({"products": [found]}));
+    house.sidecar.answer(Operation::FindProducts, 200, json!({"products": [found]}));
     let mut body = order();
     body["lines"] = json!([{"product_id": product(3), "quantity": 1}]);
     assert_eq!(house.place("a", body.clone()).await.status, 201);
     assert_eq!(house.place("b", body).await.status, 201);
-    let asked = house
-        .sidecar
-        .invocations()
-        .iter()
-        .filter(|call| call.operation == "find_products")
-        .count();
+    let asked = house.sidecar.invocations().iter().filter(|call| call.operation == "find_products").count();
     assert_eq!(asked, 1);
 }
 
@@ -124,17 +109,12 @@ async fn nothing_is_refused_from_memory(db: PgPool) {
     // Product cannot be asked: not a refusal.
     house.sidecar.answer(Operation::FindProducts, 503, json!({}));
     let answer = house.place("a", body.clone()).await;
-    assert_eq!(
-        (answer.problem(), answer.headers["retry-after"].to_str().unwrap()),
-        ("unavailable", "1")
-    );
+    assert_eq!((answer.problem(), answer.headers["retry-after"].to_str().unwrap()), ("unavailable", "1"));
 
     // Product says that the client is right.
     let found = json!({"product_id": product(1), "sku": "S1", "name": "ALARM CLOCK", "price": pounds(400),
         "stock_controlled": true, "archived": false, "sequence": 2});
-    house
-        .sidecar
-        .answer(Operation::FindProducts, 200, json!({"products": [found]}));
+    house.sidecar.answer(Operation::FindProducts, 200, json!({"products": [found]}));
     assert_eq!(house.place("a", body).await.status, 201);
 
     // And an older event does not take that back.
@@ -152,17 +132,10 @@ async fn orders_are_listed_newest_first_page_by_page(db: PgPool) {
         house.app.clock.advance(TimeDelta::seconds(1));
     }
     placed.reverse();
-    let first = house
-        .client
-        .ask(Operation::ListOrders, "limit=2", None)
-        .await
-        .body;
+    let first = house.client.ask(Operation::ListOrders, "limit=2", None).await.body;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = house
-        .client
-        .ask(Operation::ListOrders, &format!("limit=2&cursor={cursor}"), None)
-        .await
-        .body;
+    let second =
+        house.client.ask(Operation::ListOrders, &format!("limit=2&cursor={cursor}"), None).await.body;
     let ids = |page: &serde_json::Value| -> Vec<String> {
         page["items"]
             .as_array()

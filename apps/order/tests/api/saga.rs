@@ -15,24 +15,12 @@ fn reserved(order_id: OrderId) -> Event {
 }
 
 fn captured(order_id: OrderId, pence: i64) -> Event {
-    PaymentCaptured {
-        order_id,
-        payment_id: PaymentId(Uuid::nil()),
-        amount: pounds(pence),
-    }
-    .into()
+    PaymentCaptured { order_id, payment_id: PaymentId(Uuid::nil()), amount: pounds(pence) }.into()
 }
 
 fn declined(order_id: OrderId) -> Event {
-    let refusal = Refusal::PaymentDeclined {
-        code: "insufficient_funds".into(),
-    };
-    PaymentDeclined {
-        order_id,
-        payment_id: PaymentId(Uuid::nil()),
-        refusal,
-    }
-    .into()
+    let refusal = Refusal::PaymentDeclined { code: "insufficient_funds".into() };
+    PaymentDeclined { order_id, payment_id: PaymentId(Uuid::nil()), refusal }.into()
 }
 
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
@@ -56,36 +44,16 @@ async fn reserved_and_captured_confirm_in_whatever_order_and_however_often(db: P
         );
     }
     let said = house.said().await;
-    assert_eq!(
-        said,
-        [
-            "order.placed.v1",
-            "order.confirmed.v1",
-            "order.placed.v1",
-            "order.confirmed.v1"
-        ]
-    );
+    assert_eq!(said, ["order.placed.v1", "order.confirmed.v1", "order.placed.v1", "order.confirmed.v1"]);
 }
 
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
 async fn a_refusal_ends_the_order_with_its_reason(db: PgPool) {
     let house = House::new(db).await;
     let short = house.placed("a").await;
-    let refusal = Refusal::InsufficientStock {
-        product_id: crate::house::product(1),
-        requested: 24,
-        available: 3,
-    };
-    house
-        .hear(
-            StockRejected {
-                order_id: short,
-                refusal: refusal.clone(),
-            }
-            .into(),
-            1,
-        )
-        .await;
+    let refusal =
+        Refusal::InsufficientStock { product_id: crate::house::product(1), requested: 24, available: 3 };
+    house.hear(StockRejected { order_id: short, refusal: refusal.clone() }.into(), 1).await;
     assert_eq!(house.read(short).await["rejection"], json!(refusal));
 
     let poor = house.placed("b").await;
@@ -96,15 +64,7 @@ async fn a_refusal_ends_the_order_with_its_reason(db: PgPool) {
         (&order["status"], &order["rejection"]["type"]),
         (&json!("rejected"), &json!("payment-declined"))
     );
-    assert_eq!(
-        house
-            .said()
-            .await
-            .iter()
-            .filter(|said| *said == "order.rejected.v1")
-            .count(),
-        2
-    );
+    assert_eq!(house.said().await.iter().filter(|said| *said == "order.rejected.v1").count(), 2);
 }
 
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
@@ -120,10 +80,7 @@ async fn what_has_not_ended_by_its_deadline_expires_and_late_facts_change_nothin
 
     house.hear(captured(id, 9000), 1).await;
     let order = house.read(id).await;
-    assert_eq!(
-        (&order["status"], &order["payment_status"]),
-        (&json!("expired"), &json!("captured"))
-    );
+    assert_eq!((&order["status"], &order["payment_status"]), (&json!("expired"), &json!("captured")));
     assert_eq!(house.said().await, ["order.placed.v1", "order.expired.v1"]);
 }
 
@@ -136,10 +93,7 @@ async fn whoever_has_not_heard_the_end_is_told_again(db: PgPool) {
     house.hear(ReservationOverdue { order_id: id }.into(), 2).await;
     house.hear(captured(id, 9000), 1).await;
     house.hear(ReservationOverdue { order_id: id }.into(), 3).await;
-    assert_eq!(
-        house.said().await,
-        ["order.placed.v1", "order.confirmed.v1", "order.confirmed.v1"]
-    );
+    assert_eq!(house.said().await, ["order.placed.v1", "order.confirmed.v1", "order.confirmed.v1"]);
 }
 
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
@@ -147,23 +101,13 @@ async fn what_cannot_be_handled_is_dropped_with_its_reason(db: PgPool) {
     let house = House::new(db).await;
     let id = house.placed("a").await;
     let unknown = OrderId(Uuid::now_v7());
-    assert_eq!(
-        house.client.deliver(&envelope(reserved(unknown), 1)).await,
-        "DROP"
-    );
-    assert_eq!(
-        house.client.deliver(&envelope(captured(id, 8999), 1)).await,
-        "DROP"
-    );
+    assert_eq!(house.client.deliver(&envelope(reserved(unknown), 1)).await, "DROP");
+    assert_eq!(house.client.deliver(&envelope(captured(id, 8999), 1)).await, "DROP");
     let mut malformed = envelope(reserved(id), 1).to_json();
     malformed["data"] = json!({});
     let mut unknown_version = envelope(reserved(id), 1).to_json();
     unknown_version["type"] = json!("stock.reserved.v2");
-    for body in [
-        malformed.to_string(),
-        "not json".to_owned(),
-        unknown_version.to_string(),
-    ] {
+    for body in [malformed.to_string(), "not json".to_owned(), unknown_version.to_string()] {
         assert_eq!(house.client.deliver_raw("/events/product", body).await, "DROP");
     }
     let reasons: Vec<String> = sqlx::query_scalar("select error from failed_event order by first_at")
@@ -171,10 +115,7 @@ async fn what_cannot_be_handled_is_dropped_with_its_reason(db: PgPool) {
         .await
         .unwrap();
     assert_eq!(reasons.len(), 5, "{reasons:?}");
-    assert!(
-        reasons[1].contains("GBP 89.99 was paid, the total is GBP 90.00"),
-        "{reasons:?}"
-    );
+    assert!(reasons[1].contains("GBP 89.99 was paid, the total is GBP 90.00"), "{reasons:?}");
     assert_eq!(house.read(id).await["status"], "placed");
     assert_eq!(house.said().await, ["order.placed.v1"]);
 }
@@ -195,22 +136,12 @@ async fn the_timeline_tells_what_was_asked_heard_and_decided(db: PgPool) {
     let id = house.placed("a").await;
     house.hear(reserved(id), 1).await;
     house.hear(captured(id, 9000), 1).await;
-    let timeline = house
-        .client
-        .ask(Operation::ReadTimeline, &format!("order_id={id}"), None)
-        .await
-        .body;
+    let timeline = house.client.ask(Operation::ReadTimeline, &format!("order_id={id}"), None).await.body;
     let told: Vec<_> = timeline["items"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|entry| {
-            format!(
-                "{} {}",
-                entry["kind"].as_str().unwrap(),
-                entry["name"].as_str().unwrap()
-            )
-        })
+        .map(|entry| format!("{} {}", entry["kind"].as_str().unwrap(), entry["name"].as_str().unwrap()))
         .collect();
     assert_eq!(
         told,

@@ -52,20 +52,8 @@ pub async fn add_payment_method(
     }
     let (id, now) = (PaymentMethodId(Uuid::now_v7()), app.clock.now());
     methods::insert_method(&mut tx, id, caller.user_id, &token, now).await?;
-    let view = PaymentMethodView {
-        id,
-        label: token.brand().map(str::to_owned),
-        created_at: now,
-    };
-    idempotency::store(
-        &mut tx,
-        caller.user_id,
-        operation,
-        &key,
-        StatusCode::CREATED,
-        &view,
-    )
-    .await?;
+    let view = PaymentMethodView { id, label: token.brand().map(str::to_owned), created_at: now };
+    idempotency::store(&mut tx, caller.user_id, operation, &key, StatusCode::CREATED, &view).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view)).into_response())
 }
@@ -80,20 +68,12 @@ pub async fn list_payment_methods(
     let mut db = app.db.acquire().await?;
     let methods = methods::list_methods(&mut db, caller.user_id, after, limit + 1).await?;
     let items = methods.into_iter().map(PaymentMethodView::from).collect();
-    Ok(Json(List::from_rows(
-        items,
-        limit,
-        |method: &PaymentMethodView| method.id,
-    )))
+    Ok(Json(List::from_rows(items, limit, |method: &PaymentMethodView| method.id)))
 }
 
 impl From<MethodShown> for PaymentMethodView {
     fn from(method: MethodShown) -> PaymentMethodView {
-        PaymentMethodView {
-            id: method.id,
-            label: method.brand,
-            created_at: method.created_at,
-        }
+        PaymentMethodView { id: method.id, label: method.brand, created_at: method.created_at }
     }
 }
 

@@ -79,19 +79,11 @@ pub async fn list_payments(
     let payment = visible_payment(&mut db, &caller, path.order_id).await?;
     let records = records::list_records(&mut db, path.order_id).await?;
     let receipts = receipts::list_receipts(&mut db, path.order_id).await?;
-    Ok(Json(List {
-        items: vec![PaymentView::new(&payment, &records, receipts)?],
-        next_cursor: None,
-    }))
+    Ok(Json(List { items: vec![PaymentView::new(&payment, &records, receipts)?], next_cursor: None }))
 }
 
 async fn visible_payment(db: &mut PgConnection, caller: &Caller, id: OrderId) -> Result<Payment, Problem> {
-    let own = |payment: &Payment| {
-        payment
-            .due
-            .as_ref()
-            .is_some_and(|due| due.customer_id == caller.user_id)
-    };
+    let own = |payment: &Payment| payment.due.as_ref().is_some_and(|due| due.customer_id == caller.user_id);
     payments::find_payment(db, id)
         .await?
         .map(|stored| stored.payment)

@@ -183,31 +183,18 @@ impl Charge {
 
 impl Attempt {
     pub fn first(now: DateTime<Utc>) -> Attempt {
-        Attempt {
-            number: 1,
-            generation: 1,
-            step: Step::Planned,
-            at: now,
-        }
+        Attempt { number: 1, generation: 1, step: Step::Planned, at: now }
     }
 
     /// The act once more. Under its key the provider does it at most once, unless the answer stored there is a
     /// failure; then only a new key gets through.
     pub fn again(self, at: DateTime<Utc>) -> Attempt {
-        Attempt {
-            number: self.number + 1,
-            step: Step::Planned,
-            at,
-            ..self
-        }
+        Attempt { number: self.number + 1, step: Step::Planned, at, ..self }
     }
 
     /// The act under a new key from now on.
     pub fn under_new_key(self) -> Attempt {
-        Attempt {
-            generation: self.generation + 1,
-            ..self
-        }
+        Attempt { generation: self.generation + 1, ..self }
     }
 
     /// Whether nothing of it is on its way.
@@ -222,14 +209,10 @@ impl Attempt {
     pub fn doubted(self) -> Option<Tried> {
         match self.step {
             Step::Planned if self.number == 1 => None,
-            Step::Planned => Some(Tried {
-                number: self.number - 1,
-                generation: self.generation,
-            }),
-            Step::Sent | Step::Doubtful(_) | Step::Asked(_) => Some(Tried {
-                number: self.number,
-                generation: self.generation,
-            }),
+            Step::Planned => Some(Tried { number: self.number - 1, generation: self.generation }),
+            Step::Sent | Step::Doubtful(_) | Step::Asked(_) => {
+                Some(Tried { number: self.number, generation: self.generation })
+            }
         }
     }
 }

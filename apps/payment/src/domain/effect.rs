@@ -169,22 +169,12 @@ impl Act {
         reference: Option<String>,
     ) -> Option<Receipt> {
         let (kind, key) = (self.receipt_kind()?, self.key(payment, tried.generation)?);
-        Some(Receipt {
-            kind,
-            state,
-            key,
-            attempt: tried.number,
-            act: self,
-            reference,
-        })
+        Some(Receipt { kind, state, key, attempt: tried.number, act: self, reference })
     }
 }
 
 impl From<Attempt> for Tried {
     fn from(attempt: Attempt) -> Tried {
-        Tried {
-            number: attempt.number,
-            generation: attempt.generation,
-        }
+        Tried { number: attempt.number, generation: attempt.generation }
     }
 }

@@ -22,16 +22,11 @@ impl ProviderToken {
     /// # Errors
     /// When it cannot be a token, or looks like a card number.
     pub fn new(text: &str) -> Result<ProviderToken, TokenError> {
-        let longest_number = text
-            .split(|letter: char| !letter.is_ascii_digit())
-            .map(str::len)
-            .max();
+        let longest_number = text.split(|letter: char| !letter.is_ascii_digit()).map(str::len).max();
         if longest_number.is_some_and(|digits| digits >= CARD_NUMBER_DIGITS) {
             return Err(TokenError::CardNumber);
         }
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let prefixed = ["pm_", "tok_", "card_"]
             .iter()
             .any(|prefix| text.len() > prefix.len() && text.starts_with(prefix));
@@ -49,21 +44,10 @@ impl ProviderToken {
 
     /// The card's brand, where the token tells it.
     pub fn brand(&self) -> Option<&'static str> {
-        let name = self
-            .expose()
-            .strip_prefix("pm_card_")
-            .or_else(|| self.expose().strip_prefix("tok_"))?;
-        [
-            "visa",
-            "mastercard",
-            "amex",
-            "discover",
-            "diners",
-            "jcb",
-            "unionpay",
-        ]
-        .into_iter()
-        .find(|brand| name == *brand || name.strip_prefix(brand).is_some_and(|rest| rest.starts_with('_')))
+        let name = self.expose().strip_prefix("pm_card_").or_else(|| self.expose().strip_prefix("tok_"))?;
+        ["visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay"].into_iter().find(|brand| {
+            name == *brand || name.strip_prefix(brand).is_some_and(|rest| rest.starts_with('_'))
+        })
     }
 }
 
@@ -73,39 +57,19 @@ mod tests {
 
     #[test]
     fn takes_tokens_and_nothing_else() {
-        for token in [
-            "pm_card_visa",
-            "tok_hang",
-            "pm_1Mtwh7LkdIwHu7ixqWQf2h8x",
-            "card_1N3T00",
-        ] {
+        for token in ["pm_card_visa", "tok_hang", "pm_1Mtwh7LkdIwHu7ixqWQf2h8x", "card_1N3T00"] {
             assert_eq!(
-                ProviderToken::new(token)
-                    .map(|token| token.expose().to_owned())
-                    .as_deref(),
+                ProviderToken::new(token).map(|token| token.expose().to_owned()).as_deref(),
                 Ok(token)
             );
         }
-        for text in [
-            "",
-            "pm_",
-            "visa",
-            "pm_card visa",
-            "pm_\u{e9}t\u{e9}",
-            &format!("pm_{}", "x".repeat(300)),
-        ] {
-            assert_eq!(
-                ProviderToken::new(text).err(),
-                Some(TokenError::NotAToken),
-                "{text}"
-            );
+        for text in
+            ["", "pm_", "visa", "pm_card visa", "pm_\u{e9}t\u{e9}", &format!("pm_{}", "x".repeat(300))]
+        {
+            assert_eq!(ProviderToken::new(text).err(), Some(TokenError::NotAToken), "{text}");
         }
         for text in ["4242424242424242", "pm_4242424242424242", "tok_378282246310005x"] {
-            assert_eq!(
-                ProviderToken::new(text).err(),
-                Some(TokenError::CardNumber),
-                "{text}"
-            );
+            assert_eq!(ProviderToken::new(text).err(), Some(TokenError::CardNumber), "{text}");
         }
     }
 

@@ -151,10 +151,7 @@ impl Payment {
     fn note_due(&mut self, due: Due) {
         if self.due.is_none() {
             if self.end.is_none() {
-                self.overdue = Some(Overdue {
-                    at: due.deadline + GRACE,
-                    reports: 0,
-                });
+                self.overdue = Some(Overdue { at: due.deadline + GRACE, reports: 0 });
             }
             self.due = Some(due);
         }
@@ -175,11 +172,7 @@ impl Payment {
                 self.close(None, Some(Refusal::TooLate), out);
             }
             Charge::Confirming { intent, attempt } if attempt.idle() && !may_charge => {
-                let refusal = if self.ended() {
-                    None
-                } else {
-                    Some(Refusal::TooLate)
-                };
+                let refusal = if self.ended() { None } else { Some(Refusal::TooLate) };
                 self.plan_cancel(intent, refusal, attempt.doubted(), now, out);
             }
             Charge::Free if self.ended() => self.charge = Charge::Closed { intent: None },
@@ -187,11 +180,7 @@ impl Payment {
                 self.plan_cancel(intent, None, None, now, out)
             }
             Charge::Captured { intent, amount } if self.ended() => {
-                self.charge = Charge::Refunding {
-                    intent,
-                    amount,
-                    attempt: Attempt::first(now),
-                };
+                self.charge = Charge::Refunding { intent, amount, attempt: Attempt::first(now) };
                 self.note_receipt(ReceiptState::Planned, None, out);
             }
             Charge::Creating { .. }
@@ -218,13 +207,10 @@ impl Payment {
             self.close(None, Some(Refusal::TooLate), out);
         } else if self.stock_reserved && due.total.zero_amount() {
             self.charge = Charge::Free;
-            out.effects
-                .push(Effect::Record(Record::Captured { amount: due.total }));
+            out.effects.push(Effect::Record(Record::Captured { amount: due.total }));
             out.events.push(self.captured_event(due.total));
         } else if self.stock_reserved {
-            self.charge = Charge::Creating {
-                attempt: Attempt::first(now),
-            };
+            self.charge = Charge::Creating { attempt: Attempt::first(now) };
         }
     }
 
@@ -234,14 +220,8 @@ impl Payment {
         self.charge = Charge::Closed { intent };
         match refusal {
             Some(refusal) if !self.ended() => {
-                out.effects.push(Effect::Record(Record::Declined {
-                    refusal: refusal.clone(),
-                }));
-                let said = PaymentDeclined {
-                    order_id: self.order_id,
-                    payment_id: self.id,
-                    refusal,
-                };
+                out.effects.push(Effect::Record(Record::Declined { refusal: refusal.clone() }));
+                let said = PaymentDeclined { order_id: self.order_id, payment_id: self.id, refusal };
                 out.events.push(said.into());
             }
             Some(_) | None if voided => out.effects.push(Effect::Record(Record::Voided)),
@@ -250,10 +230,7 @@ impl Payment {
     }
 
     fn plan_confirm(&mut self, intent: IntentId, now: DateTime<Utc>, out: &mut Out) {
-        self.charge = Charge::Confirming {
-            intent,
-            attempt: Attempt::first(now),
-        };
+        self.charge = Charge::Confirming { intent, attempt: Attempt::first(now) };
         if self.may_charge(now) {
             self.note_receipt(ReceiptState::Planned, None, out);
         }
@@ -267,12 +244,7 @@ impl Payment {
         now: DateTime<Utc>,
         out: &mut Out,
     ) {
-        self.charge = Charge::Cancelling {
-            intent,
-            refusal,
-            doubted,
-            attempt: Attempt::first(now),
-        };
+        self.charge = Charge::Cancelling { intent, refusal, doubted, attempt: Attempt::first(now) };
         self.note_receipt(ReceiptState::Planned, None, out);
     }
 
@@ -292,23 +264,13 @@ impl Payment {
             Charge::Creating { .. } => {
                 let due = self.due.as_ref()?;
                 let (Method::Own(method) | Method::Foreign(method)) = due.method;
-                Some(Act::Create {
-                    amount: due.total,
-                    capture: due.capture,
-                    method,
-                })
+                Some(Act::Create { amount: due.total, capture: due.capture, method })
             }
-            Charge::Confirming { intent, .. } => Some(Act::Confirm {
-                intent: intent.clone(),
-            }),
-            Charge::Cancelling { intent, .. } => Some(Act::Cancel {
-                intent: intent.clone(),
-            }),
-            Charge::Refunding { intent, amount, .. } => Some(Act::Refund {
-                intent: intent.clone(),
-                amount: *amount,
-                cause: Cause::FinalEnd,
-            }),
+            Charge::Confirming { intent, .. } => Some(Act::Confirm { intent: intent.clone() }),
+            Charge::Cancelling { intent, .. } => Some(Act::Cancel { intent: intent.clone() }),
+            Charge::Refunding { intent, amount, .. } => {
+                Some(Act::Refund { intent: intent.clone(), amount: *amount, cause: Cause::FinalEnd })
+            }
             Charge::Waiting
             | Charge::Authorised { .. }
             | Charge::Free
@@ -330,19 +292,12 @@ impl Payment {
 
     /// A line about the charge whose outcome was not known, now that it is.
     fn note_doubted(&self, tried: Tried, state: ReceiptState, intent: &IntentId, out: &mut Out) {
-        let act = Act::Confirm {
-            intent: intent.clone(),
-        };
+        let act = Act::Confirm { intent: intent.clone() };
         let receipt = act.receipt(self.id, tried, state, Some(intent.0.clone()));
         out.effects.extend(receipt.map(Effect::Receipt));
     }
 
     fn captured_event(&self, amount: Money) -> Event {
-        PaymentCaptured {
-            order_id: self.order_id,
-            payment_id: self.id,
-            amount,
-        }
-        .into()
+        PaymentCaptured { order_id: self.order_id, payment_id: self.id, amount }.into()
     }
 }

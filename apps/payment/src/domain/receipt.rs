@@ -49,11 +49,5 @@ pub fn link(
         hash.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(field);
     }
-    Link {
-        sequence,
-        request_hash,
-        at,
-        previous,
-        hash: hash.finalize().into(),
-    }
+    Link { sequence, request_hash, at, previous, hash: hash.finalize().into() }
 }

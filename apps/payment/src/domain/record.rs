@@ -71,11 +71,7 @@ impl Record {
 /// When currencies are mixed or a sum leaves the range of money.
 pub fn amounts(currency: Currency, records: &[Record]) -> Result<Amounts, contracts::money::MoneyError> {
     let zero = Money::zero(currency);
-    let mut sums = Amounts {
-        authorised: zero,
-        captured: zero,
-        refunded: zero,
-    };
+    let mut sums = Amounts { authorised: zero, captured: zero, refunded: zero };
     for record in records {
         match record {
             Record::Authorised { amount } => sums.authorised = sums.authorised.plus(*amount)?,

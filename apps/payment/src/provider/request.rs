@@ -98,15 +98,9 @@ pub fn request_hash(act: &Act) -> Option<[u8; 32]> {
     let request = match act {
         Act::Confirm { intent } => Request::confirm_intent(intent),
         Act::Cancel { intent } => Request::cancel_intent(intent),
-        Act::Refund {
-            intent,
-            amount,
-            cause,
-        } => Request::create_refund(NewRefund {
-            intent,
-            amount: *amount,
-            cause: *cause,
-        }),
+        Act::Refund { intent, amount, cause } => {
+            Request::create_refund(NewRefund { intent, amount: *amount, cause: *cause })
+        }
         Act::Create { .. } | Act::Read { .. } | Act::FindRefund { .. } => return None,
     };
     Some(request.hash())
@@ -129,17 +123,9 @@ fn currency(money: Money) -> String {
 }
 
 fn get(path: String, parameters: Vec<(&'static str, String)>) -> Request {
-    Request {
-        verb: Verb::Get,
-        path,
-        parameters,
-    }
+    Request { verb: Verb::Get, path, parameters }
 }
 
 fn post(path: String, parameters: Vec<(&'static str, String)>) -> Request {
-    Request {
-        verb: Verb::Post,
-        path,
-        parameters,
-    }
+    Request { verb: Verb::Post, path, parameters }
 }

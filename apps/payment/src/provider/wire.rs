@@ -53,9 +53,7 @@ struct ErrorBody {
 
 /// The error of an answer; an empty one where the body is none of the processor's.
 pub(super) fn read_error(body: &[u8]) -> Error {
-    serde_json::from_slice::<ErrorBody>(body)
-        .unwrap_or_default()
-        .error
+    serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().error
 }
 
 impl Intent {
@@ -72,19 +70,12 @@ impl Intent {
             },
             "requires_action" => IntentStatus::RequiresAction,
             "processing" => IntentStatus::Processing,
-            "requires_capture" => IntentStatus::RequiresCapture {
-                held: money(self.amount_capturable)?,
-            },
-            "succeeded" => IntentStatus::Succeeded {
-                received: money(self.amount_received)?,
-            },
+            "requires_capture" => IntentStatus::RequiresCapture { held: money(self.amount_capturable)? },
+            "succeeded" => IntentStatus::Succeeded { received: money(self.amount_received)? },
             "canceled" => IntentStatus::Canceled,
             _ => return None,
         };
-        Some(domain::Intent {
-            id: IntentId(self.id),
-            status,
-        })
+        Some(domain::Intent { id: IntentId(self.id), status })
     }
 }
 
@@ -104,15 +95,8 @@ impl Refund {
 impl Error {
     /// The bank's reason where there is one, else the processor's.
     pub(super) fn code(&self) -> String {
-        let code = self
-            .decline_code
-            .as_ref()
-            .or(self.code.as_ref())
-            .map_or("declined", String::as_str);
-        code.chars()
-            .filter(char::is_ascii_graphic)
-            .take(LONGEST_CODE)
-            .collect()
+        let code = self.decline_code.as_ref().or(self.code.as_ref()).map_or("declined", String::as_str);
+        code.chars().filter(char::is_ascii_graphic).take(LONGEST_CODE).collect()
     }
 
     pub(super) fn about_the_key(&self) -> bool {

@@ -46,18 +46,12 @@ pub async fn list_records(db: &mut PgConnection, order_id: OrderId) -> Result<Ve
                     .and_then(|(amount, currency)| Money::new(amount, currency).ok())
                     .ok_or_else(|| illegal("payment_event", "it has no amount"))
             };
-            let refusal = || {
-                row.refusal
-                    .clone()
-                    .ok_or_else(|| illegal("payment_event", "it has no refusal"))
-            };
+            let refusal = || row.refusal.clone().ok_or_else(|| illegal("payment_event", "it has no refusal"));
             Ok(match row.kind.as_str() {
                 "authorised" => Record::Authorised { amount: money()? },
                 "captured" => Record::Captured { amount: money()? },
                 "voided" => Record::Voided,
-                "declined" => Record::Declined {
-                    refusal: refusal_from(refusal()?)?,
-                },
+                "declined" => Record::Declined { refusal: refusal_from(refusal()?)? },
                 "refunded" => Record::Refunded { amount: money()? },
                 "refund_failed" => Record::RefundFailed { amount: money()? },
                 other => return Err(illegal("payment_event", &format!("unknown kind {other}"))),

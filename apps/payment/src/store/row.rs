@@ -61,12 +61,7 @@ impl TryFrom<PaymentRow> for StoredPayment {
         let due = row.due()?;
         let overdue = row
             .overdue_at
-            .map(|at| {
-                Ok::<_, sqlx::Error>(Overdue {
-                    at,
-                    reports: count(row.overdue_reports)?,
-                })
-            })
+            .map(|at| Ok::<_, sqlx::Error>(Overdue { at, reports: count(row.overdue_reports)? }))
             .transpose()?;
         let payment = Payment {
             id: PaymentId(row.id),
@@ -78,10 +73,7 @@ impl TryFrom<PaymentRow> for StoredPayment {
             overdue,
             calls: count(row.calls)?,
         };
-        let cause = Trail {
-            causation_id: row.causation_id,
-            traceparent: row.traceparent,
-        };
+        let cause = Trail { causation_id: row.causation_id, traceparent: row.traceparent };
         Ok(StoredPayment { payment, cause })
     }
 }
@@ -145,11 +137,7 @@ impl PaymentRow {
         };
         let whole = || illegal("payment", "what is due is not whole");
         let method = PaymentMethodId(self.payment_method_id.ok_or_else(whole)?);
-        let currency = self
-            .currency
-            .as_deref()
-            .and_then(Currency::from_code)
-            .ok_or_else(whole)?;
+        let currency = self.currency.as_deref().and_then(Currency::from_code).ok_or_else(whole)?;
         let capture = self.capture.as_deref().and_then(capture_from).ok_or_else(whole)?;
         Ok(Some(Due {
             customer_id: UserId(customer_id),
@@ -166,10 +154,7 @@ impl PaymentRow {
 
     fn charge(&self, due: Option<&Due>) -> Result<Charge, sqlx::Error> {
         let intent = || {
-            self.intent_id
-                .clone()
-                .map(IntentId)
-                .ok_or_else(|| illegal("payment", "its stage has no intent"))
+            self.intent_id.clone().map(IntentId).ok_or_else(|| illegal("payment", "its stage has no intent"))
         };
         let amount = || {
             self.charged
@@ -179,44 +164,23 @@ impl PaymentRow {
         };
         Ok(match self.stage.as_str() {
             "waiting" => Charge::Waiting,
-            "creating" => Charge::Creating {
-                attempt: self.attempt()?,
-            },
-            "confirming" => Charge::Confirming {
-                intent: intent()?,
-                attempt: self.attempt()?,
-            },
+            "creating" => Charge::Creating { attempt: self.attempt()? },
+            "confirming" => Charge::Confirming { intent: intent()?, attempt: self.attempt()? },
             "cancelling" => Charge::Cancelling {
                 intent: intent()?,
                 refusal: self.refusal()?,
                 doubted: self.doubted()?,
                 attempt: self.attempt()?,
             },
-            "authorised" => Charge::Authorised {
-                intent: intent()?,
-                amount: amount()?,
-            },
+            "authorised" => Charge::Authorised { intent: intent()?, amount: amount()? },
             "free" => Charge::Free,
-            "captured" => Charge::Captured {
-                intent: intent()?,
-                amount: amount()?,
-            },
-            "refunding" => Charge::Refunding {
-                intent: intent()?,
-                amount: amount()?,
-                attempt: self.attempt()?,
-            },
-            "refunded" => Charge::Refunded {
-                intent: intent()?,
-                amount: amount()?,
-            },
-            "refund_failed" => Charge::RefundFailed {
-                intent: intent()?,
-                amount: amount()?,
-            },
-            "closed" => Charge::Closed {
-                intent: self.intent_id.clone().map(IntentId),
-            },
+            "captured" => Charge::Captured { intent: intent()?, amount: amount()? },
+            "refunding" => {
+                Charge::Refunding { intent: intent()?, amount: amount()?, attempt: self.attempt()? }
+            }
+            "refunded" => Charge::Refunded { intent: intent()?, amount: amount()? },
+            "refund_failed" => Charge::RefundFailed { intent: intent()?, amount: amount()? },
+            "closed" => Charge::Closed { intent: self.intent_id.clone().map(IntentId) },
             other => return Err(illegal("payment", &format!("unknown stage {other}"))),
         })
     }
@@ -242,12 +206,7 @@ impl PaymentRow {
     fn doubted(&self) -> Result<Option<Tried>, sqlx::Error> {
         self.doubted_number
             .zip(self.doubted_generation)
-            .map(|(number, generation)| {
-                Ok(Tried {
-                    number: count(number)?,
-                    generation: count(generation)?,
-                })
-            })
+            .map(|(number, generation)| Ok(Tried { number: count(number)?, generation: count(generation)? }))
             .transpose()
     }
 
@@ -315,15 +274,10 @@ const fn doubt_name(doubt: Doubt) -> &'static str {
 }
 
 fn doubt_from(name: &str) -> Result<Doubt, sqlx::Error> {
-    [
-        Doubt::Silence,
-        Doubt::ServerError,
-        Doubt::StoredError,
-        Doubt::Refused,
-    ]
-    .into_iter()
-    .find(|doubt| doubt_name(*doubt) == name)
-    .ok_or_else(|| illegal("payment", "unknown doubt"))
+    [Doubt::Silence, Doubt::ServerError, Doubt::StoredError, Doubt::Refused]
+        .into_iter()
+        .find(|doubt| doubt_name(*doubt) == name)
+        .ok_or_else(|| illegal("payment", "unknown doubt"))
 }
 
 const fn end_name(end: End) -> &'static str {

@@ -52,10 +52,7 @@ async fn an_entry_that_does_not_balance_cannot_be_committed(db: PgPool) {
             sqlx::query(statement).bind(id).execute(&mut *tx).await.unwrap();
         }
         let error = tx.commit().await.unwrap_err();
-        assert_eq!(
-            error.as_database_error().unwrap().constraint(),
-            Some("ledger_entry_balanced")
-        );
+        assert_eq!(error.as_database_error().unwrap().constraint(), Some("ledger_entry_balanced"));
     }
 }
 
@@ -73,12 +70,7 @@ async fn the_service_can_add_to_its_books_and_change_nothing_in_them(db: PgPool)
     };
     assert!(may("payment", "update").await);
     for table in ["receipt", "ledger_entry", "ledger_posting", "payment_event"] {
-        for (right, expected) in [
-            ("select", true),
-            ("insert", true),
-            ("update", false),
-            ("delete", false),
-        ] {
+        for (right, expected) in [("select", true), ("insert", true), ("update", false), ("delete", false)] {
             assert_eq!(may(table, right).await, expected, "{table}: {right}");
         }
     }
@@ -135,8 +127,5 @@ async fn the_token_is_in_no_event_and_no_table_but_its_own(db: PgPool) {
         assert_eq!(house.count(&statement).await, 0, "{table}");
     }
     let said = house.said(&order).await;
-    assert!(
-        said.iter()
-            .all(|event| !event.data().to_string().contains("pm_card"))
-    );
+    assert!(said.iter().all(|event| !event.data().to_string().contains("pm_card")));
 }

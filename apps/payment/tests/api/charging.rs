@@ -10,20 +10,11 @@ use uuid::Uuid;
 use crate::house::{House, confirmed, pounds, rejected, reserved};
 
 fn declined(order: &OrderPlaced, payment_id: PaymentId, refusal: Refusal) -> Event {
-    PaymentDeclined {
-        order_id: order.order_id,
-        payment_id,
-        refusal,
-    }
-    .into()
+    PaymentDeclined { order_id: order.order_id, payment_id, refusal }.into()
 }
 
 async fn payment_id(house: &House, order: &OrderPlaced) -> PaymentId {
-    house.payment(order).await["id"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap()
+    house.payment(order).await["id"].as_str().unwrap().parse().unwrap()
 }
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
@@ -32,20 +23,12 @@ async fn an_order_that_is_placed_and_reserved_is_charged_once(db: PgPool) {
     let order = house.order("pm_card_visa").await;
     house.hear(order.clone()).await;
     house.work().await;
-    assert_eq!(
-        house.counts(&order).await,
-        [0, 0, 0],
-        "nothing is charged before its stock is reserved"
-    );
+    assert_eq!(house.counts(&order).await, [0, 0, 0], "nothing is charged before its stock is reserved");
     house.hear(reserved(&order)).await;
     house.work().await;
 
     let payment_id = payment_id(&house, &order).await;
-    let captured = PaymentCaptured {
-        order_id: order.order_id,
-        payment_id,
-        amount: order.total,
-    };
+    let captured = PaymentCaptured { order_id: order.order_id, payment_id, amount: order.total };
     assert_eq!(house.said(&order).await, [captured.into()]);
     assert_eq!(house.counts(&order).await, [1, 1, 0]);
     house.hear(confirmed(&order)).await;
@@ -121,16 +104,11 @@ async fn a_declined_charge_is_cancelled_before_it_is_told(db: PgPool) {
     let house = House::new(db).await;
     let order = house.charge("pm_card_insufficientFunds").await;
     let payment_id = payment_id(&house, &order).await;
-    let refusal = Refusal::PaymentDeclined {
-        code: "insufficient_funds".into(),
-    };
+    let refusal = Refusal::PaymentDeclined { code: "insufficient_funds".into() };
     assert_eq!(house.said(&order).await, [declined(&order, payment_id, refusal)]);
     assert_eq!(house.status(&order).await, "declined");
     let tally = house.tally(&order).await;
-    assert_eq!(
-        (&tally["canceled"], &tally["effective_charges"]),
-        (&json!(1), &json!(0))
-    );
+    assert_eq!((&tally["canceled"], &tally["effective_charges"]), (&json!(1), &json!(0)));
     assert_eq!(
         house.receipts(&order).await,
         [
@@ -152,29 +130,21 @@ async fn a_charge_that_wants_the_customer_is_cancelled_and_declined(db: PgPool) 
     let house = House::new(db).await;
     let order = house.charge("pm_card_authenticationRequired").await;
     let payment_id = payment_id(&house, &order).await;
-    assert_eq!(
-        house.said(&order).await,
-        [declined(&order, payment_id, Refusal::AuthenticationRequired)]
-    );
+    assert_eq!(house.said(&order).await, [declined(&order, payment_id, Refusal::AuthenticationRequired)]);
     assert_eq!(house.tally(&order).await["canceled"], json!(1));
 }
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
 async fn a_foreign_or_unknown_method_is_declined_and_nothing_is_sent(db: PgPool) {
     let house = House::new(db).await;
-    let foreign = OrderPlaced {
-        customer_id: UserId(Uuid::now_v7()),
-        ..house.order("pm_card_visa").await
-    };
+    let foreign = OrderPlaced { customer_id: UserId(Uuid::now_v7()), ..house.order("pm_card_visa").await };
     let unknown = house.order_by(PaymentMethodId(Uuid::now_v7()));
     for order in [foreign, unknown] {
         house.hear(order.clone()).await;
         house.hear(reserved(&order)).await;
         house.work().await;
         let said = house.said(&order).await;
-        let [Event::PaymentDeclined(said)] = &said[..] else {
-            panic!("{said:?}")
-        };
+        let [Event::PaymentDeclined(said)] = &said[..] else { panic!("{said:?}") };
         assert_eq!(said.refusal, Refusal::PaymentMethodUnknown);
         assert_eq!(house.counts(&order).await, [0, 0, 0]);
     }
@@ -184,23 +154,13 @@ async fn a_foreign_or_unknown_method_is_declined_and_nothing_is_sent(db: PgPool)
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
 async fn nothing_to_pay_needs_no_provider(db: PgPool) {
     let house = House::new(db).await;
-    let order = OrderPlaced {
-        total: pounds(0),
-        ..house.order("tok_hang").await
-    };
+    let order = OrderPlaced { total: pounds(0), ..house.order("tok_hang").await };
     house.hear(order.clone()).await;
-    assert!(
-        house.said(&order).await.is_empty(),
-        "what is free waits for its stock like anything else"
-    );
+    assert!(house.said(&order).await.is_empty(), "what is free waits for its stock like anything else");
     house.hear(reserved(&order)).await;
     house.work().await;
     let payment_id = payment_id(&house, &order).await;
-    let captured = PaymentCaptured {
-        order_id: order.order_id,
-        payment_id,
-        amount: pounds(0),
-    };
+    let captured = PaymentCaptured { order_id: order.order_id, payment_id, amount: pounds(0) };
     assert_eq!(house.said(&order).await, [captured.into()]);
     assert_eq!(house.counts(&order).await, [0, 0, 0]);
     assert_eq!(house.count("ledger_entry").await, 0);
@@ -218,10 +178,7 @@ async fn after_charge_by_no_charge_begins(db: PgPool) {
     house.hear(reserved(&order)).await;
     house.work().await;
     let payment_id = payment_id(&house, &order).await;
-    assert_eq!(
-        house.said(&order).await,
-        [declined(&order, payment_id, Refusal::TooLate)]
-    );
+    assert_eq!(house.said(&order).await, [declined(&order, payment_id, Refusal::TooLate)]);
     assert_eq!(house.counts(&order).await, [0, 0, 0]);
 }
 
@@ -244,19 +201,12 @@ async fn before_shipping_the_money_is_only_held(db: PgPool) {
     house.hear(reserved(&order)).await;
     house.work().await;
     let payment_id = payment_id(&house, &order).await;
-    let authorised = PaymentAuthorised {
-        order_id: order.order_id,
-        payment_id,
-        amount: order.total,
-    };
+    let authorised = PaymentAuthorised { order_id: order.order_id, payment_id, amount: order.total };
     assert_eq!(house.said(&order).await, [authorised.into()]);
     house.hear(confirmed(&order)).await;
     house.work().await;
     let tally = house.tally(&order).await;
-    assert_eq!(
-        (&tally["open_authorizations"], &tally["effective_charges"]),
-        (&json!(1), &json!(0))
-    );
+    assert_eq!((&tally["open_authorizations"], &tally["effective_charges"]), (&json!(1), &json!(0)));
     assert_eq!(house.count("ledger_entry").await, 0);
     assert_eq!(house.payment(&order).await["authorised"]["amount"], json!(1999));
 

@@ -35,10 +35,7 @@ async fn an_end_before_the_charge_stops_it(db: PgPool) {
     house.hear(rejected(&order)).await;
     house.work_through().await;
     let tally = house.tally(&order).await;
-    assert_eq!(
-        (&tally["canceled"], &tally["effective_charges"]),
-        (&json!(1), &json!(0))
-    );
+    assert_eq!((&tally["canceled"], &tally["effective_charges"]), (&json!(1), &json!(0)));
     assert!(house.said(&order).await.is_empty());
 }
 
@@ -49,17 +46,11 @@ async fn an_end_during_an_unknown_charge_waits_for_the_provider_and_gives_back(d
     house.work().await;
     house.hear(rejected(&order)).await;
     let payment = house.payment(&order).await;
-    assert_eq!(
-        (&payment["end_requested"], &payment["refunded"]["amount"]),
-        (&json!(true), &json!(0))
-    );
+    assert_eq!((&payment["end_requested"], &payment["refunded"]["amount"]), (&json!(true), &json!(0)));
     house.work_through().await;
     assert_eq!(house.status(&order).await, "refunded");
     assert_eq!(house.counts(&order).await, [1, 1, 1]);
-    assert_eq!(
-        house.said_names(&order).await,
-        ["payment.captured.v1", "payment.refunded.v1"]
-    );
+    assert_eq!(house.said_names(&order).await, ["payment.captured.v1", "payment.refunded.v1"]);
     assert_eq!(house.payment(&order).await["end_requested"], json!(false));
 }
 
@@ -73,10 +64,7 @@ async fn an_end_during_a_charge_that_never_happened_cancels_it(db: PgPool) {
     house.work_through().await;
     assert_eq!(house.status(&order).await, "cancelled");
     let tally = house.tally(&order).await;
-    assert_eq!(
-        (&tally["canceled"], &tally["effective_charges"]),
-        (&json!(1), &json!(0))
-    );
+    assert_eq!((&tally["canceled"], &tally["effective_charges"]), (&json!(1), &json!(0)));
     assert!(house.said(&order).await.is_empty());
 }
 
@@ -93,9 +81,7 @@ async fn an_end_while_the_charge_is_on_its_way_is_heard_with_the_answer(db: PgPo
     assert_eq!(house.counts(&order).await, [1, 1, 1]);
     assert_eq!(house.status(&order).await, "refunded");
     // The worker's word comes twice, and late.
-    jobs::apply(&house.app, &claimed, Answer::Unknown(Doubt::Silence))
-        .await
-        .unwrap();
+    jobs::apply(&house.app, &claimed, Answer::Unknown(Doubt::Silence)).await.unwrap();
     assert_eq!(house.status(&order).await, "refunded");
 }
 
@@ -109,9 +95,7 @@ async fn what_was_captured_goes_back_once_after_a_final_end(db: PgPool) {
     }
     assert_eq!(house.counts(&order).await, [1, 1, 1]);
     let said = house.said(&order).await;
-    let [Event::PaymentCaptured(_), Event::PaymentRefunded(refunded)] = &said[..] else {
-        panic!("{said:?}")
-    };
+    let [Event::PaymentCaptured(_), Event::PaymentRefunded(refunded)] = &said[..] else { panic!("{said:?}") };
     assert_eq!(refunded.amount, order.total);
     let payment = house.payment(&order).await;
     assert_eq!(
@@ -131,12 +115,7 @@ async fn a_missing_end_is_reported_until_it_comes(db: PgPool) {
     let reports = async |after: i64| {
         house.clock.advance(TimeDelta::seconds(after));
         house.work().await;
-        house
-            .said_names(&order)
-            .await
-            .iter()
-            .filter(|name| **name == "payment.overdue.v1")
-            .count()
+        house.said_names(&order).await.iter().filter(|name| **name == "payment.overdue.v1").count()
     };
     assert_eq!(reports(929).await, 0);
     assert_eq!(reports(1).await, 1);

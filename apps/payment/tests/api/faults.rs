@@ -18,12 +18,7 @@ async fn a_charge_that_was_not_answered_is_found_and_not_repeated(db: PgPool) {
         assert_eq!(house.said_names(&order).await, ["payment.captured.v1"], "{token}");
         assert_eq!(
             house.receipts(&order).await,
-            [
-                "charge planned 1",
-                "charge sent 1",
-                "charge unknown 1",
-                "charge confirmed 1"
-            ],
+            ["charge planned 1", "charge sent 1", "charge unknown 1", "charge confirmed 1"],
             "{token}"
         );
     }
@@ -76,22 +71,10 @@ async fn what_never_answers_is_cancelled_once_it_is_too_late(db: PgPool) {
         house.clock.advance(TimeDelta::seconds(600));
         house.work_through().await;
         assert_eq!(house.said_names(&order).await, ["payment.declined.v1"], "{token}");
-        assert_eq!(
-            house.payment(&order).await["refusal"],
-            json!({"type": "too-late"}),
-            "{token}"
-        );
+        assert_eq!(house.payment(&order).await["refusal"], json!({"type": "too-late"}), "{token}");
         let tally = house.tally(&order).await;
-        assert_eq!(
-            (&tally["canceled"], &tally["effective_charges"]),
-            (&json!(1), &json!(0)),
-            "{token}"
-        );
-        assert_eq!(
-            house.receipts(&order).await.last().unwrap(),
-            "charge failed 1",
-            "{token}"
-        );
+        assert_eq!((&tally["canceled"], &tally["effective_charges"]), (&json!(1), &json!(0)), "{token}");
+        assert_eq!(house.receipts(&order).await.last().unwrap(), "charge failed 1", "{token}");
     }
 }
 
@@ -117,11 +100,7 @@ async fn a_refund_that_was_not_answered_is_made_once(db: PgPool) {
         house.work_through().await;
         assert_eq!(house.status(&order).await, "refunded", "{token}");
         assert_eq!(house.counts(&order).await, [1, 1, 1], "{token}");
-        assert_eq!(
-            house.said_names(&order).await,
-            ["payment.captured.v1", "payment.refunded.v1"],
-            "{token}"
-        );
+        assert_eq!(house.said_names(&order).await, ["payment.captured.v1", "payment.refunded.v1"], "{token}");
     }
 }
 
@@ -133,11 +112,7 @@ async fn a_refund_behind_a_stored_failure_is_left_to_staff(db: PgPool) {
         house.hear(rejected(&order)).await;
         house.work_through().await;
         assert_eq!(house.status(&order).await, "refund_failed", "{token}");
-        assert_eq!(
-            house.counts(&order).await,
-            [1, 1, 0],
-            "no refund goes under another key: {token}"
-        );
+        assert_eq!(house.counts(&order).await, [1, 1, 0], "no refund goes under another key: {token}");
         assert_eq!(house.payment(&order).await["refunded"]["amount"], json!(0));
     }
 }

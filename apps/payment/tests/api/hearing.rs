@@ -25,10 +25,7 @@ async fn every_event_twice_has_its_effect_once(db: PgPool) {
         house.work_through().await;
     }
     assert_eq!(house.counts(&order).await, [1, 1, 1]);
-    assert_eq!(
-        house.said_names(&order).await,
-        ["payment.captured.v1", "payment.refunded.v1"]
-    );
+    assert_eq!(house.said_names(&order).await, ["payment.captured.v1", "payment.refunded.v1"]);
     assert_eq!(house.count("inbox").await, 10);
 }
 
@@ -66,22 +63,9 @@ async fn what_cannot_be_read_is_dropped_with_its_reason_and_changes_nothing(db: 
     let cases = [
         ("order", "not json".to_owned()),
         ("order", "{}".to_owned()),
-        (
-            "order",
-            broken(order.clone().into(), |json| {
-                json["type"] = json!("order.placed.v9")
-            }),
-        ),
-        (
-            "order",
-            broken(order.clone().into(), |json| {
-                json["data"]["total"]["amount"] = json!(-1)
-            }),
-        ),
-        (
-            "order",
-            broken(order.clone().into(), |json| json["source"] = json!("mallory")),
-        ),
+        ("order", broken(order.clone().into(), |json| json["type"] = json!("order.placed.v9"))),
+        ("order", broken(order.clone().into(), |json| json["data"]["total"]["amount"] = json!(-1))),
+        ("order", broken(order.clone().into(), |json| json["source"] = json!("mallory"))),
         ("order", broken(order.clone().into(), without_order)),
         ("product", broken(reserved(&order).into(), without_order)),
         ("order", broken(confirmed(&order).into(), without_order)),
@@ -90,16 +74,10 @@ async fn what_cannot_be_read_is_dropped_with_its_reason_and_changes_nothing(db: 
     ];
     let wrong = cases.len();
     for (topic, body) in cases {
-        let verdict = house
-            .client
-            .deliver_raw(&format!("/events/{topic}"), body.clone())
-            .await;
+        let verdict = house.client.deliver_raw(&format!("/events/{topic}"), body.clone()).await;
         assert_eq!(verdict, "DROP", "{body}");
     }
     assert_eq!(house.count("payment").await, 0);
     assert_eq!(house.count("inbox").await, 0);
-    assert_eq!(
-        house.count("failed_event where reason = 'refused'").await,
-        wrong as i64
-    );
+    assert_eq!(house.count("failed_event where reason = 'refused'").await, wrong as i64);
 }

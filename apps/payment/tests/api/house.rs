@@ -65,12 +65,7 @@ impl House {
         let clock = Clock::fixed("2026-11-01T09:00:00Z".parse().unwrap());
         let app = start(db, &fake, processor, clock.clone()).await;
         let signer = Signer::default();
-        let router = router(
-            app.clone(),
-            Keys::fixed(signer.jwks()),
-            Readiness::always(),
-            APP_TOKEN.into(),
-        );
+        let router = router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
         let ada = UserId(Uuid::now_v7());
         let client = Client::new(router).bearer(&signer.token(ada, Role::Customer));
         House {
@@ -87,13 +82,7 @@ impl House {
 
     /// Another replica on the same database, sidecar and processor.
     pub async fn replica(&self) -> App {
-        start(
-            self.app.db.clone(),
-            &self.sidecar,
-            &self.sandbox,
-            self.clock.clone(),
-        )
-        .await
+        start(self.app.db.clone(), &self.sidecar, &self.sandbox, self.clock.clone()).await
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -103,10 +92,7 @@ impl House {
     pub async fn add_method(&self, token: &str) -> Answer {
         let key = Uuid::now_v7().to_string();
         let body = json!({"provider_token": token});
-        self.client
-            .with("idempotency-key", &key)
-            .ask(Operation::AddPaymentMethod, "", Some(body))
-            .await
+        self.client.with("idempotency-key", &key).ask(Operation::AddPaymentMethod, "", Some(body)).await
     }
 
     /// One of ada's methods.
@@ -163,10 +149,8 @@ impl House {
     pub async fn work_through(&self) {
         for _ in 0..40 {
             self.work().await;
-            let next: Option<DateTime<Utc>> = sqlx::query_scalar("select min(act_at) from payment")
-                .fetch_one(&self.app.db)
-                .await
-                .unwrap();
+            let next: Option<DateTime<Utc>> =
+                sqlx::query_scalar("select min(act_at) from payment").fetch_one(&self.app.db).await.unwrap();
             let Some(next) = next else { return };
             self.clock.advance(next - self.now());
         }
@@ -182,14 +166,8 @@ impl House {
 
     /// The payment as its customer sees it.
     pub async fn payment(&self, order: &OrderPlaced) -> Value {
-        let answer = self
-            .client
-            .ask(
-                Operation::ListPayments,
-                &format!("order_id={}", order.order_id),
-                None,
-            )
-            .await;
+        let answer =
+            self.client.ask(Operation::ListPayments, &format!("order_id={}", order.order_id), None).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["items"][0].clone()
     }
@@ -224,11 +202,7 @@ impl House {
             Service::Payment,
             done.clone(),
         ));
-        while outbox::pending(&mut self.app.db.acquire().await.unwrap())
-            .await
-            .unwrap()
-            > 0
-        {
+        while outbox::pending(&mut self.app.db.acquire().await.unwrap()).await.unwrap() > 0 {
             self.app.outbox.wake();
             tokio::task::yield_now().await;
         }
@@ -244,11 +218,7 @@ impl House {
 
     /// The names of what payment has said of the order.
     pub async fn said_names(&self, order: &OrderPlaced) -> Vec<&'static str> {
-        self.said(order)
-            .await
-            .iter()
-            .map(|event| event.event_type().name())
-            .collect()
+        self.said(order).await.iter().map(|event| event.event_type().name()).collect()
     }
 
     /// The sandbox's own count for the order.
@@ -268,10 +238,7 @@ impl House {
 
     pub async fn count(&self, table: &str) -> i64 {
         let statement = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
-        sqlx::query_scalar(statement)
-            .fetch_one(&self.app.db)
-            .await
-            .unwrap()
+        sqlx::query_scalar(statement).fetch_one(&self.app.db).await.unwrap()
     }
 }
 
@@ -285,15 +252,7 @@ async fn start(db: PgPool, fake: &FakeSidecar, processor: &str, clock: Clock) ->
     let live = Live::start(&sidecar, Service::Payment, CancellationToken::new());
     live.settled().await;
     let provider = Provider::new(processor, API_KEY.into()).unwrap();
-    App {
-        db,
-        sidecar,
-        outbox: Outbox::new(),
-        live,
-        clock,
-        provider,
-        work: Arc::default(),
-    }
+    App { db, sidecar, outbox: Outbox::new(), live, clock, provider, work: Arc::default() }
 }
 
 /// A card processor on a free port; it ends with the test's runtime.
@@ -309,18 +268,12 @@ async fn start_sandbox() -> (String, Arc<TempDir>) {
     let app = card_sandbox::app::App::open(&config, card_sandbox::app::Clock::System).unwrap();
     let listener = TcpListener::bind(config.listen).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(card_sandbox::app::serve(
-        app,
-        listener,
-        std::future::pending::<()>(),
-    ));
+    tokio::spawn(card_sandbox::app::serve(app, listener, std::future::pending::<()>()));
     (url, folder)
 }
 
 pub fn reserved(order: &OrderPlaced) -> StockReserved {
-    StockReserved {
-        order_id: order.order_id,
-    }
+    StockReserved { order_id: order.order_id }
 }
 
 pub fn confirmed(order: &OrderPlaced) -> OrderConfirmed {
@@ -342,11 +295,7 @@ pub fn rejected(order: &OrderPlaced) -> OrderRejected {
 }
 
 pub fn expired(order: &OrderPlaced) -> OrderExpired {
-    OrderExpired {
-        order_id: order.order_id,
-        number: order.number.clone(),
-        customer_id: order.customer_id,
-    }
+    OrderExpired { order_id: order.order_id, number: order.number.clone(), customer_id: order.customer_id }
 }
 
 pub fn envelope(event: Event, time: DateTime<Utc>) -> Envelope {

@@ -1,9 +1,6 @@
 //! `payment` as its sidecar and the card processor see it: real router, real PostgreSQL, the sandbox as processor.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod access;
 mod books;

@@ -56,13 +56,7 @@ async fn an_intent_is_made_unconfirmed_with_its_order_in_the_metadata() {
         token: &token,
     };
     let made = provider(&server).create_intent(new, "k", PATIENCE).await;
-    assert_eq!(
-        made,
-        Outcome::Done(Intent {
-            id: intent_id(),
-            status: IntentStatus::RequiresConfirmation
-        })
-    );
+    assert_eq!(made, Outcome::Done(Intent { id: intent_id(), status: IntentStatus::RequiresConfirmation }));
 }
 
 #[tokio::test]
@@ -71,63 +65,25 @@ async fn every_answer_is_read_and_what_says_nothing_is_unknown() {
     let declined =
         json!({"error": {"type": "card_error", "code": "card_declined", "decline_code": "lost_card"}});
     let shown = |status: &str| (200, intent_json(status).to_string(), false);
-    let is = |status| {
-        Outcome::Done(Intent {
-            id: intent_id(),
-            status,
-        })
-    };
+    let is = |status| Outcome::Done(Intent { id: intent_id(), status });
     let unknown = |doubt| Outcome::Unknown(doubt);
-    let refused = |code: &str| Outcome::Refused {
-        code: code.to_owned(),
-    };
+    let refused = |code: &str| Outcome::Refused { code: code.to_owned() };
     let cases = [
-        (
-            shown("succeeded"),
-            is(IntentStatus::Succeeded {
-                received: pounds(500),
-            }),
-        ),
-        (
-            shown("requires_capture"),
-            is(IntentStatus::RequiresCapture { held: pounds(500) }),
-        ),
+        (shown("succeeded"), is(IntentStatus::Succeeded { received: pounds(500) })),
+        (shown("requires_capture"), is(IntentStatus::RequiresCapture { held: pounds(500) })),
         (shown("requires_action"), is(IntentStatus::RequiresAction)),
         (shown("processing"), is(IntentStatus::Processing)),
         (shown("canceled"), is(IntentStatus::Canceled)),
-        (
-            shown("requires_payment_method"),
-            is(IntentStatus::RequiresPaymentMethod { declined: None }),
-        ),
+        (shown("requires_payment_method"), is(IntentStatus::RequiresPaymentMethod { declined: None })),
         (shown("something_new"), unknown(Doubt::ServerError)),
         ((200, "<html>".to_owned(), false), unknown(Doubt::ServerError)),
-        (
-            (402, declined.to_string(), false),
-            Outcome::Declined {
-                code: "lost_card".to_owned(),
-            },
-        ),
-        (
-            (400, error("invalid_request_error", "resource_missing"), false),
-            refused("resource_missing"),
-        ),
+        ((402, declined.to_string(), false), Outcome::Declined { code: "lost_card".to_owned() }),
+        ((400, error("invalid_request_error", "resource_missing"), false), refused("resource_missing")),
         ((404, String::new(), false), refused("declined")),
-        (
-            (400, error("idempotency_error", "x"), false),
-            unknown(Doubt::StoredError),
-        ),
-        (
-            (401, error("invalid_request_error", "x"), false),
-            unknown(Doubt::ServerError),
-        ),
-        (
-            (409, error("idempotency_error", "idempotency_key_in_use"), false),
-            unknown(Doubt::ServerError),
-        ),
-        (
-            (429, error("rate_limit_error", "rate_limit"), false),
-            unknown(Doubt::ServerError),
-        ),
+        ((400, error("idempotency_error", "x"), false), unknown(Doubt::StoredError)),
+        ((401, error("invalid_request_error", "x"), false), unknown(Doubt::ServerError)),
+        ((409, error("idempotency_error", "idempotency_key_in_use"), false), unknown(Doubt::ServerError)),
+        ((429, error("rate_limit_error", "rate_limit"), false), unknown(Doubt::ServerError)),
         ((500, error("api_error", "x"), false), unknown(Doubt::ServerError)),
         ((500, error("api_error", "x"), true), unknown(Doubt::StoredError)),
         ((503, "upstream".to_owned(), false), unknown(Doubt::ServerError)),
@@ -141,9 +97,7 @@ async fn every_answer_is_read_and_what_says_nothing_is_unknown() {
         }
         let confirm = Mock::given(method("POST")).and(path("/v1/payment_intents/pi_1/confirm"));
         confirm.respond_with(template).mount(&server).await;
-        let answer = provider(&server)
-            .confirm_intent(&intent_id(), "k", PATIENCE)
-            .await;
+        let answer = provider(&server).confirm_intent(&intent_id(), "k", PATIENCE).await;
         assert_eq!(answer, expected, "{status} {body}");
     }
 }
@@ -155,16 +109,10 @@ async fn no_answer_is_silence() {
     Mock::given(method("GET")).respond_with(slow).mount(&server).await;
     let silence = Outcome::Unknown(Doubt::Silence);
     let timeout = Duration::from_millis(100);
-    assert_eq!(
-        provider(&server).read_intent(&intent_id(), timeout).await,
-        silence
-    );
+    assert_eq!(provider(&server).read_intent(&intent_id(), timeout).await, silence);
     let nobody = Provider::new("http://127.0.0.1:1", "sk".into()).unwrap();
     assert_eq!(nobody.cancel_intent(&intent_id(), "k", PATIENCE).await, silence);
-    assert!(
-        !format!("{nobody:?}").contains("sk"),
-        "the account's key is shown"
-    );
+    assert!(!format!("{nobody:?}").contains("sk"), "the account's key is shown");
 }
 
 #[tokio::test]
@@ -192,18 +140,9 @@ async fn a_refund_is_found_by_its_cause_on_whichever_page() {
         .mount(&server)
         .await;
     let provider = provider(&server);
-    let found = provider
-        .find_refund(&intent_id(), Cause::FinalEnd, PATIENCE)
-        .await;
-    assert_eq!(
-        found,
-        Outcome::Done(Some(RefundSeen::Accepted {
-            reference: "re_2".to_owned()
-        }))
-    );
-    let none = provider
-        .find_refund(&IntentId("pi_2".to_owned()), Cause::FinalEnd, PATIENCE)
-        .await;
+    let found = provider.find_refund(&intent_id(), Cause::FinalEnd, PATIENCE).await;
+    assert_eq!(found, Outcome::Done(Some(RefundSeen::Accepted { reference: "re_2".to_owned() })));
+    let none = provider.find_refund(&IntentId("pi_2".to_owned()), Cause::FinalEnd, PATIENCE).await;
     assert_eq!(none, Outcome::Done(None));
 }
 
@@ -218,9 +157,7 @@ async fn captures_refunds_and_lists_speak_the_processors_words() {
         .await;
     Mock::given(method("POST"))
         .and(path("/v1/refunds"))
-        .and(body_string(
-            "payment_intent=pi_1&amount=500&metadata%5Bcause%5D=final_end",
-        ))
+        .and(body_string("payment_intent=pi_1&amount=500&metadata%5Bcause%5D=final_end"))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": "re_1", "status": "failed"})))
         .mount(&server)
         .await;
@@ -235,41 +172,16 @@ async fn captures_refunds_and_lists_speak_the_processors_words() {
         .mount(&server)
         .await;
     let provider = provider(&server);
-    let succeeded = Intent {
-        id: intent_id(),
-        status: IntentStatus::Succeeded {
-            received: pounds(500),
-        },
-    };
+    let succeeded = Intent { id: intent_id(), status: IntentStatus::Succeeded { received: pounds(500) } };
     assert_eq!(
-        provider
-            .capture_intent(&intent_id(), pounds(500), "k", PATIENCE)
-            .await,
+        provider.capture_intent(&intent_id(), pounds(500), "k", PATIENCE).await,
         Outcome::Done(succeeded)
     );
-    let new = NewRefund {
-        intent: &intent_id(),
-        amount: pounds(500),
-        cause: Cause::FinalEnd,
-    };
-    let failed = RefundSeen::Failed {
-        reference: "re_1".to_owned(),
-    };
-    assert_eq!(
-        provider.create_refund(new, "k", PATIENCE).await,
-        Outcome::Done(failed)
-    );
+    let new = NewRefund { intent: &intent_id(), amount: pounds(500), cause: Cause::FinalEnd };
+    let failed = RefundSeen::Failed { reference: "re_1".to_owned() };
+    assert_eq!(provider.create_refund(new, "k", PATIENCE).await, Outcome::Done(failed));
     let after = IntentId("pi_0".to_owned());
-    let canceled = Intent {
-        id: intent_id(),
-        status: IntentStatus::Canceled,
-    };
-    let page = IntentPage {
-        intents: vec![canceled],
-        more: true,
-    };
-    assert_eq!(
-        provider.list_intents(Some(&after), PATIENCE).await,
-        Outcome::Done(page)
-    );
+    let canceled = Intent { id: intent_id(), status: IntentStatus::Canceled };
+    let page = IntentPage { intents: vec![canceled], more: true };
+    assert_eq!(provider.list_intents(Some(&after), PATIENCE).await, Outcome::Done(page));
 }

@@ -17,10 +17,7 @@ async fn what_was_planned_is_taken_up_by_another_replica(db: PgPool) {
     let replica = house.replica().await;
     jobs::work_once(&replica).await.unwrap();
     assert_eq!(house.status(&order).await, "captured");
-    assert_eq!(
-        house.receipts(&order).await,
-        ["charge planned 1", "charge sent 1", "charge confirmed 1"]
-    );
+    assert_eq!(house.receipts(&order).await, ["charge planned 1", "charge sent 1", "charge confirmed 1"]);
     assert_eq!(house.counts(&order).await, [1, 1, 0]);
 }
 

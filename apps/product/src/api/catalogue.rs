@@ -88,36 +88,16 @@ pub async fn create_product(
         Claim::Replay(answer) => return Ok(answer.into_response()),
         Claim::New => {}
     }
-    let CreateProduct {
-        sku,
-        name,
-        price,
-        stock_controlled,
-    } = request;
-    let new = NewProduct {
-        sku,
-        name,
-        price,
-        stock_controlled,
-    };
+    let CreateProduct { sku, name, price, stock_controlled } = request;
+    let new = NewProduct { sku, name, price, stock_controlled };
     let (product, event) = Product::create(ProductId(Uuid::now_v7()), new, app.clock.now());
-    product::insert_product(&mut tx, &product)
-        .await
-        .map_err(sku_taken)?;
+    product::insert_product(&mut tx, &product).await.map_err(sku_taken)?;
     tell(&mut tx, event, &request_id, product.created_at).await?;
 
     let version = product.version;
     let level = product.stock_controlled.then(Level::default);
     let view = ProductView::from(Stocked { product, level });
-    idempotency::store(
-        &mut tx,
-        caller.user_id,
-        operation,
-        &key,
-        StatusCode::CREATED,
-        &view,
-    )
-    .await?;
+    idempotency::store(&mut tx, caller.user_id, operation, &key, StatusCode::CREATED, &view).await?;
     tx.commit().await?;
     app.outbox.wake();
     Ok((StatusCode::CREATED, ETag(version), Json(view)).into_response())
@@ -133,10 +113,7 @@ pub async fn change_product(
     let mut tx = app.db.begin().await?;
     let mut found = lock(&mut tx, path.product_id).await?;
     if_match.check(found.product.version)?;
-    let change = ProductChange {
-        name: request.name,
-        price: request.price,
-    };
+    let change = ProductChange { name: request.name, price: request.price };
     let event = found.product.change(change, app.clock.now())?;
     save(&mut tx, event, &request_id, &found.product).await?;
     tx.commit().await?;
@@ -169,9 +146,7 @@ pub async fn read_product(
     Query(path): Query<ProductPath>,
 ) -> Result<Response, Problem> {
     let mut db = app.db.acquire().await?;
-    let found = product::find_product(&mut db, path.product_id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let found = product::find_product(&mut db, path.product_id).await?.ok_or_else(Problem::not_found)?;
     Ok(answer(found))
 }
 
@@ -179,15 +154,8 @@ pub async fn list_products(
     State(app): State<App>,
     Query(query): Query<CatalogueQuery>,
 ) -> Result<Json<List<ProductView>>, Problem> {
-    let archived_too = if query.archived {
-        ArchivedToo::Yes
-    } else {
-        ArchivedToo::No
-    };
-    let page = Page {
-        limit: query.limit,
-        cursor: query.cursor,
-    };
+    let archived_too = if query.archived { ArchivedToo::Yes } else { ArchivedToo::No };
+    let page = Page { limit: query.limit, cursor: query.cursor };
     let limit = page.limit(app.live.get(&PRODUCT_LARGEST_PAGE))?;
     let after = page.after::<ProductId>()?;
     let mut db = app.db.acquire().await?;
@@ -197,9 +165,7 @@ pub async fn list_products(
 }
 
 async fn lock(tx: &mut PgConnection, id: ProductId) -> Result<Stocked, Problem> {
-    product::lock_product(tx, id)
-        .await?
-        .ok_or_else(Problem::not_found)
+    product::lock_product(tx, id).await?.ok_or_else(Problem::not_found)
 }
 
 async fn save(

@@ -49,9 +49,7 @@ pub async fn find_products(
     }
     let mut db = app.db.acquire().await?;
     let products = list_told(&mut db, &request.product_ids).await?;
-    Ok(Json(FoundProducts {
-        products: products.into_iter().map(FoundProduct::from).collect(),
-    }))
+    Ok(Json(FoundProducts { products: products.into_iter().map(FoundProduct::from).collect() }))
 }
 
 impl From<Told> for FoundProduct {

@@ -74,9 +74,7 @@ pub async fn import_products(
     let new_ids: Vec<_> = rows.iter().map(|_| ProductId(Uuid::now_v7())).collect();
     let now = app.clock.now();
     let plan = plan(&rows, present, &new_ids, now).map_err(|wrong| refused(&rows, wrong))?;
-    product::insert_products(&mut tx, &plan.created)
-        .await
-        .map_err(sku_taken)?;
+    product::insert_products(&mut tx, &plan.created).await.map_err(sku_taken)?;
     product::update_products(&mut tx, &plan.changed).await?;
     stock::receive(&mut tx, &plan.received, "import", now).await?;
     for event in plan.events.iter().cloned() {
@@ -92,10 +90,7 @@ pub async fn import_products(
 
 fn read_rows(rows: &[Box<RawValue>]) -> Result<Vec<ImportRow>, Problem> {
     if !(1..=MOST_ROWS).contains(&rows.len()) {
-        let detail = format!(
-            "{} rows given, 1 to {MOST_ROWS} can be imported at once",
-            rows.len()
-        );
+        let detail = format!("{} rows given, 1 to {MOST_ROWS} can be imported at once", rows.len());
         return Err(Problem::new(ProblemType::InvalidField).detail(detail));
     }
     let mut read = Vec::with_capacity(rows.len());
@@ -106,24 +101,14 @@ fn read_rows(rows: &[Box<RawValue>]) -> Result<Vec<ImportRow>, Problem> {
             Err(problem) => wrong.push(unreadable(row, raw, &problem)),
         }
     }
-    if wrong.is_empty() {
-        Ok(read)
-    } else {
-        Err(invalid_rows(&wrong))
-    }
+    if wrong.is_empty() { Ok(read) } else { Err(invalid_rows(&wrong)) }
 }
 
 fn unreadable(row: usize, raw: &RawValue, problem: &Problem) -> WrongRow {
-    let sku = serde_json::from_str::<Value>(raw.get())
-        .ok()
-        .and_then(|json| Some(json["sku"].as_str()?.to_owned()));
+    let sku =
+        serde_json::from_str::<Value>(raw.get()).ok().and_then(|json| Some(json["sku"].as_str()?.to_owned()));
     let detail = problem.body()["detail"].as_str().map(str::to_owned);
-    WrongRow {
-        row,
-        sku,
-        problem: problem.kind.name(),
-        detail,
-    }
+    WrongRow { row, sku, problem: problem.kind.name(), detail }
 }
 
 fn refused(rows: &[ImportRow], wrong: Vec<(usize, RowError)>) -> Problem {
@@ -165,10 +150,7 @@ fn imported(rows: Vec<ImportRow>, plan: &Plan) -> ImportedProducts {
     let rows = rows.into_iter().zip(&plan.product_ids);
     ImportedProducts {
         rows: rows
-            .map(|(row, product_id)| ImportedProduct {
-                sku: row.sku,
-                product_id: *product_id,
-            })
+            .map(|(row, product_id)| ImportedProduct { sku: row.sku, product_id: *product_id })
             .collect(),
     }
 }

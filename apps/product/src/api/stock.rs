@@ -66,22 +66,12 @@ pub async fn record_movement(
     }
     let level = lock_level(&mut tx, path.product_id).await?;
     let change = request.change();
-    level
-        .after(change)
-        .map_err(|error| refused(&error, path.product_id))?;
+    level.after(change).map_err(|error| refused(&error, path.product_id))?;
     let movement =
         stock::change_shelf(&mut tx, path.product_id, change, &request.reason, app.clock.now()).await?;
 
     let view = MovementView::from(movement);
-    idempotency::store(
-        &mut tx,
-        caller.user_id,
-        operation,
-        &key,
-        StatusCode::CREATED,
-        &view,
-    )
-    .await?;
+    idempotency::store(&mut tx, caller.user_id, operation, &key, StatusCode::CREATED, &view).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view)).into_response())
 }
@@ -90,16 +80,11 @@ pub async fn list_movements(
     State(app): State<App>,
     Query(query): Query<MovementsQuery>,
 ) -> Result<Json<List<MovementView>>, Problem> {
-    let page = Page {
-        limit: query.limit,
-        cursor: query.cursor,
-    };
+    let page = Page { limit: query.limit, cursor: query.cursor };
     let limit = page.limit(app.live.get(&PRODUCT_LARGEST_PAGE))?;
     let before = page.after::<i64>()?;
     let mut db = app.db.acquire().await?;
-    product::find_product(&mut db, query.product_id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    product::find_product(&mut db, query.product_id).await?.ok_or_else(Problem::not_found)?;
     let movements = stock::list_movements(&mut db, query.product_id, before, limit + 1).await?;
     let items = movements.into_iter().map(MovementView::from).collect();
     Ok(Json(List::from_rows(items, limit, |view: &MovementView| view.id)))
@@ -114,18 +99,14 @@ pub async fn list_stock(
     let mut db = app.db.acquire().await?;
     let levels = stock::list_levels(&mut db, after, limit + 1).await?;
     let items = levels.into_iter().map(StockView::from).collect();
-    Ok(Json(List::from_rows(items, limit, |view: &StockView| {
-        view.product_id
-    })))
+    Ok(Json(List::from_rows(items, limit, |view: &StockView| view.product_id)))
 }
 
 async fn lock_level(tx: &mut PgConnection, product_id: ProductId) -> Result<Level, Problem> {
     if let Some(level) = stock::lock_levels(tx, [product_id]).await?.remove(&product_id) {
         return Ok(level);
     }
-    product::find_product(tx, product_id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    product::find_product(tx, product_id).await?.ok_or_else(Problem::not_found)?;
     Err(Problem::new(ProblemType::Conflict).detail("the product is not under stock control"))
 }
 

@@ -141,10 +141,7 @@ impl Plan {
         now: DateTime<Utc>,
     ) -> Result<ProductId, RowError> {
         let id = product.id;
-        let change = ProductChange {
-            name: Some(row.name.clone()),
-            price: Some(row.price),
-        };
+        let change = ProductChange { name: Some(row.name.clone()), price: Some(row.price) };
         let event = product.change(change, now).map_err(|error| match error {
             ChangeProductError::Archived { at } => RowError::Archived { at },
         })?;
@@ -161,9 +158,7 @@ fn received(row: &ImportRow, level: Option<Level>) -> Result<(), RowError> {
         (0, _) => Ok(()),
         (_, None) => Err(RowError::NoShelf),
         (pieces, Some(level)) => {
-            level
-                .after(ShelfChange::Received { pieces })
-                .map_err(|_| RowError::OutOfRange(pieces))?;
+            level.after(ShelfChange::Received { pieces }).map_err(|_| RowError::OutOfRange(pieces))?;
             Ok(())
         }
     }
@@ -172,11 +167,7 @@ fn received(row: &ImportRow, level: Option<Level>) -> Result<(), RowError> {
 /// The skus that an import names, each once.
 pub fn skus(rows: &[ImportRow]) -> Vec<String> {
     let mut seen = HashSet::new();
-    rows.iter()
-        .map(|row| row.sku.as_str())
-        .filter(|sku| seen.insert(*sku))
-        .map(str::to_owned)
-        .collect()
+    rows.iter().map(|row| row.sku.as_str()).filter(|sku| seen.insert(*sku)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -203,25 +194,11 @@ mod tests {
     /// `old` at 100 with 5 on the shelf.
     fn present(sale: Sale) -> HashMap<Sku, Stocked> {
         let row = row("old", 100, 0);
-        let new = NewProduct {
-            sku: row.sku.clone(),
-            name: row.name,
-            price: row.price,
-            stock_controlled: true,
-        };
+        let new =
+            NewProduct { sku: row.sku.clone(), name: row.name, price: row.price, stock_controlled: true };
         let (mut product, _) = Product::create(id(9), new, DateTime::UNIX_EPOCH);
         product.sale = sale;
-        [(
-            row.sku,
-            Stocked {
-                product,
-                level: Some(Level {
-                    on_hand: 5,
-                    ..Level::default()
-                }),
-            },
-        )]
-        .into()
+        [(row.sku, Stocked { product, level: Some(Level { on_hand: 5, ..Level::default() }) })].into()
     }
 
     #[test]
@@ -237,17 +214,8 @@ mod tests {
 
     #[test]
     fn what_is_as_it_should_be_is_not_told_again() {
-        let plan = plan(
-            &[row("old", 100, 1)],
-            present(Sale::Open),
-            &[id(1)],
-            DateTime::UNIX_EPOCH,
-        )
-        .unwrap();
-        assert_eq!(
-            (plan.created.len(), plan.changed.len(), plan.events.len()),
-            (0, 0, 0)
-        );
+        let plan = plan(&[row("old", 100, 1)], present(Sale::Open), &[id(1)], DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!((plan.created.len(), plan.changed.len(), plan.events.len()), (0, 0, 0));
         assert_eq!(plan.received, [(id(9), 1)]);
     }
 
@@ -256,15 +224,9 @@ mod tests {
         let rows = [
             row("a", 100, -1),
             row("a", 100, 1),
-            ImportRow {
-                stock_controlled: false,
-                ..row("b", 100, 1)
-            },
+            ImportRow { stock_controlled: false, ..row("b", 100, 1) },
             row("fine", 100, 1),
-            ImportRow {
-                stock_controlled: false,
-                ..row("old", 100, 0)
-            },
+            ImportRow { stock_controlled: false, ..row("old", 100, 0) },
         ];
         let ids = [1, 2, 3, 4, 5].map(id);
         let wrong = plan(&rows, present(Sale::Open), &ids, DateTime::UNIX_EPOCH).unwrap_err();

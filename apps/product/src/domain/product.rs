@@ -203,20 +203,14 @@ mod tests {
         assert_eq!((product.version, created.name.as_str()), (1, "ALARM CLOCK"));
 
         let price = Money::new(395, Currency::Gbp).unwrap();
-        let change = ProductChange {
-            name: None,
-            price: Some(price),
-        };
+        let change = ProductChange { name: None, price: Some(price) };
         let changed = product.change(change.clone(), now).unwrap().unwrap();
         assert_eq!((product.version, changed.price), (2, price));
         assert_eq!(product.change(change.clone(), now), Ok(None));
 
         assert!(product.archive(now).unwrap().archived);
         assert_eq!(product.archive(now), None);
-        assert_eq!(
-            product.change(change, now),
-            Err(ChangeProductError::Archived { at: now })
-        );
+        assert_eq!(product.change(change, now), Err(ChangeProductError::Archived { at: now }));
         assert_eq!(product.version, 3);
     }
 

@@ -53,21 +53,11 @@ pub struct Waiting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// order.placed
-    Placed {
-        lines: Vec<OrderLine>,
-        charge_by: DateTime<Utc>,
-        deadline: DateTime<Utc>,
-    },
+    Placed { lines: Vec<OrderLine>, charge_by: DateTime<Utc>, deadline: DateTime<Utc> },
     /// The claim took what the order asks for.
-    Claimed {
-        held: Vec<Held>,
-        deadline: DateTime<Utc>,
-    },
+    Claimed { held: Vec<Held>, deadline: DateTime<Utc> },
     /// The claim took nothing.
-    Refused {
-        refusal: Refusal,
-        deadline: DateTime<Utc>,
-    },
+    Refused { refusal: Refusal, deadline: DateTime<Utc> },
     /// order.confirmed
     Confirmed,
     /// order.rejected, order.expired
@@ -80,10 +70,7 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Check and reserve all lines or none; its outcome is the next input.
-    Claim {
-        lines: Vec<OrderLine>,
-        deadline: DateTime<Utc>,
-    },
+    Claim { lines: Vec<OrderLine>, deadline: DateTime<Utc> },
     /// Reserved becomes allocated.
     Allocate(Vec<Held>),
     /// What is promised is available again.
@@ -105,11 +92,7 @@ impl Reservation {
     pub fn react(self, input: Input, now: DateTime<Utc>) -> (Reservation, Vec<Event>, Vec<Effect>) {
         let Reservation { order_id, state } = self;
         let (state, events, effects) = match input {
-            Input::Placed {
-                lines,
-                charge_by,
-                deadline,
-            } if now < charge_by => placed(state, lines, deadline),
+            Input::Placed { lines, charge_by, deadline } if now < charge_by => placed(state, lines, deadline),
             Input::Placed { deadline, .. } => refused(state, order_id, Refusal::TooLate, deadline),
             Input::Claimed { held, deadline } => claimed(state, order_id, held, deadline),
             Input::Refused { refusal, deadline } => refused(state, order_id, refusal, deadline),
@@ -133,27 +116,11 @@ fn placed(state: State, lines: Vec<OrderLine>, deadline: DateTime<Utc>) -> Step 
 fn claimed(state: State, order_id: OrderId, held: Vec<Held>, deadline: DateTime<Utc>) -> Step {
     let reserved = vec![StockReserved { order_id }.into()];
     match state {
-        State::Unheard => (
-            State::Reserved {
-                held,
-                waiting: Waiting::since(deadline),
-            },
-            reserved,
-            vec![],
-        ),
-        State::Awaited => (
-            State::Allocated { held: held.clone() },
-            reserved,
-            vec![Effect::Allocate(held)],
-        ),
-        State::Refused { .. } | State::Ended { .. } => (
-            state,
-            vec![],
-            vec![Effect::Release {
-                held,
-                from: Promise::Reserved,
-            }],
-        ),
+        State::Unheard => (State::Reserved { held, waiting: Waiting::since(deadline) }, reserved, vec![]),
+        State::Awaited => (State::Allocated { held: held.clone() }, reserved, vec![Effect::Allocate(held)]),
+        State::Refused { .. } | State::Ended { .. } => {
+            (state, vec![], vec![Effect::Release { held, from: Promise::Reserved }])
+        }
         State::Reserved { .. } | State::Allocated { .. } => unchanged(state),
     }
 }
@@ -161,19 +128,8 @@ fn claimed(state: State, order_id: OrderId, held: Vec<Held>, deadline: DateTime<
 fn refused(state: State, order_id: OrderId, refusal: Refusal, deadline: DateTime<Utc>) -> Step {
     match state {
         State::Unheard | State::Awaited => {
-            let event = StockRejected {
-                order_id,
-                refusal: refusal.clone(),
-            }
-            .into();
-            (
-                State::Refused {
-                    refusal,
-                    waiting: Waiting::since(deadline),
-                },
-                vec![event],
-                vec![],
-            )
+            let event = StockRejected { order_id, refusal: refusal.clone() }.into();
+            (State::Refused { refusal, waiting: Waiting::since(deadline) }, vec![event], vec![])
         }
         State::Refused { .. } | State::Reserved { .. } | State::Allocated { .. } | State::Ended { .. } => {
             unchanged(state)
@@ -184,11 +140,9 @@ fn refused(state: State, order_id: OrderId, refusal: Refusal, deadline: DateTime
 fn confirmed(state: State) -> Step {
     match state {
         State::Unheard => (State::Awaited, vec![], vec![]),
-        State::Reserved { held, .. } => (
-            State::Allocated { held: held.clone() },
-            vec![],
-            vec![Effect::Allocate(held)],
-        ),
+        State::Reserved { held, .. } => {
+            (State::Allocated { held: held.clone() }, vec![], vec![Effect::Allocate(held)])
+        }
         // `order` confirms only what was reserved, so a refusal here stays, and is reported until a person looks.
         State::Awaited | State::Refused { .. } | State::Allocated { .. } | State::Ended { .. } => {
             unchanged(state)
@@ -209,22 +163,12 @@ fn ended(state: State, end: FinalEnd) -> Step {
 fn time_passed(state: State, order_id: OrderId, now: DateTime<Utc>) -> Step {
     let reminder = || vec![ReservationOverdue { order_id }.into()];
     match state {
-        State::Refused { refusal, waiting } if waiting.overdue(now) => (
-            State::Refused {
-                refusal,
-                waiting: waiting.reported(now),
-            },
-            reminder(),
-            vec![],
-        ),
-        State::Reserved { held, waiting } if waiting.overdue(now) => (
-            State::Reserved {
-                held,
-                waiting: waiting.reported(now),
-            },
-            reminder(),
-            vec![],
-        ),
+        State::Refused { refusal, waiting } if waiting.overdue(now) => {
+            (State::Refused { refusal, waiting: waiting.reported(now) }, reminder(), vec![])
+        }
+        State::Reserved { held, waiting } if waiting.overdue(now) => {
+            (State::Reserved { held, waiting: waiting.reported(now) }, reminder(), vec![])
+        }
         State::Refused { .. }
         | State::Reserved { .. }
         | State::Unheard
@@ -240,10 +184,7 @@ fn unchanged(state: State) -> Step {
 
 impl Waiting {
     fn since(deadline: DateTime<Utc>) -> Waiting {
-        Waiting {
-            deadline,
-            reported_at: None,
-        }
+        Waiting { deadline, reported_at: None }
     }
 
     fn overdue(self, now: DateTime<Utc>) -> bool {
@@ -251,10 +192,7 @@ impl Waiting {
     }
 
     fn reported(self, now: DateTime<Utc>) -> Waiting {
-        Waiting {
-            reported_at: Some(now),
-            ..self
-        }
+        Waiting { reported_at: Some(now), ..self }
     }
 }
 
@@ -267,9 +205,7 @@ impl FinalEnd {
     }
 
     pub fn from_name(name: &str) -> Option<FinalEnd> {
-        [FinalEnd::Rejected, FinalEnd::Expired]
-            .into_iter()
-            .find(|end| end.name() == name)
+        [FinalEnd::Rejected, FinalEnd::Expired].into_iter().find(|end| end.name() == name)
     }
 }
 

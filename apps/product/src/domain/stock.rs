@@ -108,39 +108,22 @@ pub fn assess(lines: &[OrderLine], offers: &HashMap<ProductId, Offer>) -> Result
     }
     for line in lines {
         let product_id = line.product_id;
-        let offer = offers
-            .get(&product_id)
-            .ok_or(Refusal::UnknownProduct { product_id })?;
+        let offer = offers.get(&product_id).ok_or(Refusal::UnknownProduct { product_id })?;
         if offer.archived {
             return Err(Refusal::ProductArchived { product_id });
         }
         if offer.price != line.unit_price {
             let (expected, actual) = (line.unit_price, offer.price);
-            return Err(Refusal::PriceChanged {
-                product_id,
-                expected,
-                actual,
-            });
+            return Err(Refusal::PriceChanged { product_id, expected, actual });
         }
         let requested = demand[&product_id];
         if let Some(available) = offer.available.filter(|available| *available < requested) {
             let (requested, available) = (shown(requested), shown(available));
-            return Err(Refusal::InsufficientStock {
-                product_id,
-                requested,
-                available,
-            });
+            return Err(Refusal::InsufficientStock { product_id, requested, available });
         }
     }
-    demand.retain(|product_id, _| {
-        offers
-            .get(product_id)
-            .is_some_and(|offer| offer.available.is_some())
-    });
-    Ok(demand
-        .into_iter()
-        .map(|(product_id, pieces)| Held { product_id, pieces })
-        .collect())
+    demand.retain(|product_id, _| offers.get(product_id).is_some_and(|offer| offer.available.is_some()));
+    Ok(demand.into_iter().map(|(product_id, pieces)| Held { product_id, pieces }).collect())
 }
 
 /// A refusal shows pieces as they fit.
@@ -167,15 +150,9 @@ impl Level {
             return Err(ShelfChangeError::OutOfRange(pieces));
         }
         if self.available() + pieces < 0 {
-            return Err(ShelfChangeError::Promised {
-                requested: -pieces,
-                available: self.available(),
-            });
+            return Err(ShelfChangeError::Promised { requested: -pieces, available: self.available() });
         }
-        Ok(Level {
-            on_hand: self.on_hand + pieces,
-            ..self
-        })
+        Ok(Level { on_hand: self.on_hand + pieces, ..self })
     }
 }
 
@@ -276,10 +253,7 @@ mod tests {
 
     #[test]
     fn holds_the_sum_of_each_product_and_nothing_of_what_has_no_stock() {
-        assert_eq!(
-            told(&[line(2, 1, 100), line(1, 2, 100), line(4, 9, 100), line(1, 3, 100)]),
-            "1:5 2:1"
-        );
+        assert_eq!(told(&[line(2, 1, 100), line(1, 2, 100), line(4, 9, 100), line(1, 3, 100)]), "1:5 2:1");
         assert_eq!(told(&[line(4, 100_000, 100)]), "");
         assert_eq!(told(&[]), "");
     }
@@ -287,45 +261,23 @@ mod tests {
     #[test]
     fn refuses_for_the_first_line_that_cannot_be_served() {
         assert_eq!(told(&[line(1, 3, 100), line(1, 3, 100)]), "insufficient-stock");
-        assert_eq!(
-            told(&[line(1, 1, 100), line(9, 1, 100), line(3, 1, 100)]),
-            "unknown-product"
-        );
+        assert_eq!(told(&[line(1, 1, 100), line(9, 1, 100), line(3, 1, 100)]), "unknown-product");
         assert_eq!(told(&[line(3, 1, 99), line(9, 1, 100)]), "product-archived");
         assert_eq!(told(&[line(2, 9, 99), line(9, 1, 100)]), "price-changed");
         assert_eq!(told(&[line(4, 1, 99)]), "price-changed");
-        let euros = OrderLine {
-            unit_price: Money::new(100, Currency::Eur).unwrap(),
-            ..line(1, 1, 100)
-        };
+        let euros = OrderLine { unit_price: Money::new(100, Currency::Eur).unwrap(), ..line(1, 1, 100) };
         assert_eq!(told(&[euros]), "price-changed");
     }
 
     #[test]
     fn the_shelf_keeps_what_is_promised() {
-        let level = Level {
-            on_hand: 10,
-            reserved: 2,
-            allocated: 3,
-        };
-        assert_eq!(
-            level
-                .after(ShelfChange::Adjusted { pieces: -5 })
-                .unwrap()
-                .available(),
-            0
-        );
+        let level = Level { on_hand: 10, reserved: 2, allocated: 3 };
+        assert_eq!(level.after(ShelfChange::Adjusted { pieces: -5 }).unwrap().available(), 0);
         assert_eq!(
             level.after(ShelfChange::Adjusted { pieces: -6 }),
-            Err(ShelfChangeError::Promised {
-                requested: 6,
-                available: 5
-            })
+            Err(ShelfChangeError::Promised { requested: 6, available: 5 })
         );
-        assert_eq!(
-            level.after(ShelfChange::Received { pieces: 1 }).unwrap().on_hand,
-            11
-        );
+        assert_eq!(level.after(ShelfChange::Received { pieces: 1 }).unwrap().on_hand, 11);
         for refused in [0, -1, MOST_PIECES, i64::MAX] {
             let change = ShelfChange::Received { pieces: refused };
             assert_eq!(level.after(change), Err(ShelfChangeError::OutOfRange(refused)));

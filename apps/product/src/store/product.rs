@@ -68,10 +68,7 @@ pub async fn update_products(tx: &mut PgConnection, products: &[Product]) -> Res
         &columns.currencies,
         &products.iter().map(archived_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
         &columns.versions,
-        &products
-            .iter()
-            .map(|product| product.updated_at)
-            .collect::<Vec<_>>()
+        &products.iter().map(|product| product.updated_at).collect::<Vec<_>>()
     )
     .execute(tx)
     .await?;
@@ -196,10 +193,7 @@ pub async fn list_told(db: &mut PgConnection, ids: &[ProductId]) -> Result<Vec<T
                 reserved: None,
                 allocated: None,
             };
-            Ok(Told {
-                product: Stocked::try_from(row)?.product,
-                sequence,
-            })
+            Ok(Told { product: Stocked::try_from(row)?.product, sequence })
         })
         .collect()
 }
@@ -236,11 +230,7 @@ impl TryFrom<ProductRow> for Stocked {
             updated_at: row.updated_at,
         };
         let level = match (row.on_hand, row.reserved, row.allocated) {
-            (Some(on_hand), Some(reserved), Some(allocated)) => Some(Level {
-                on_hand,
-                reserved,
-                allocated,
-            }),
+            (Some(on_hand), Some(reserved), Some(allocated)) => Some(Level { on_hand, reserved, allocated }),
             (_, _, _) => None,
         };
         Ok(Stocked { product, level })
@@ -275,19 +265,10 @@ impl Columns {
     fn of(products: &[Product]) -> Columns {
         Columns {
             ids: products.iter().map(|product| product.id.0).collect(),
-            skus: products
-                .iter()
-                .map(|product| product.sku.as_str().to_owned())
-                .collect(),
-            names: products
-                .iter()
-                .map(|product| product.name.as_str().to_owned())
-                .collect(),
+            skus: products.iter().map(|product| product.sku.as_str().to_owned()).collect(),
+            names: products.iter().map(|product| product.name.as_str().to_owned()).collect(),
             amounts: products.iter().map(|product| product.price.amount()).collect(),
-            currencies: products
-                .iter()
-                .map(|product| product.price.currency().code().to_owned())
-                .collect(),
+            currencies: products.iter().map(|product| product.price.currency().code().to_owned()).collect(),
             versions: products.iter().map(|product| product.version).collect(),
         }
     }

@@ -26,15 +26,8 @@ pub async fn lock_reservation(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let held = if row.holds() {
-        list_lines(tx, order_id).await?
-    } else {
-        Vec::new()
-    };
-    Ok(Reservation {
-        order_id,
-        state: row.state(held)?,
-    })
+    let held = if row.holds() { list_lines(tx, order_id).await? } else { Vec::new() };
+    Ok(Reservation { order_id, state: row.state(held)? })
 }
 
 /// Writes the state of a reservation that is locked; its lines were written by the claim.
@@ -91,10 +84,7 @@ async fn list_lines(db: &mut PgConnection, order_id: OrderId) -> Result<Vec<Held
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| Held {
-            product_id: ProductId(row.product_id),
-            pieces: row.quantity,
-        })
+        .map(|row| Held { product_id: ProductId(row.product_id), pieces: row.quantity })
         .collect())
 }
 
@@ -109,10 +99,7 @@ struct ReservationRow {
 
 impl ReservationRow {
     fn of(state: &State) -> ReservationRow {
-        let named = |name: &str| ReservationRow {
-            state: name.to_owned(),
-            ..ReservationRow::default()
-        };
+        let named = |name: &str| ReservationRow { state: name.to_owned(), ..ReservationRow::default() };
         let waiting = |name: &str, waiting: &Waiting| ReservationRow {
             deadline: Some(waiting.deadline),
             reported_at: waiting.reported_at,
@@ -121,10 +108,7 @@ impl ReservationRow {
         match state {
             State::Unheard => named("unheard"),
             State::Awaited => named("awaited"),
-            State::Refused {
-                refusal,
-                waiting: since,
-            } => ReservationRow {
+            State::Refused { refusal, waiting: since } => ReservationRow {
                 refusal: Some(
                     serde_json::to_value(refusal).expect("invariant: a refusal is strings and integers"),
                 ),
@@ -132,10 +116,9 @@ impl ReservationRow {
             },
             State::Reserved { waiting: since, .. } => waiting("reserved", since),
             State::Allocated { .. } => named("allocated"),
-            State::Ended { end } => ReservationRow {
-                final_end: Some(end.name().to_owned()),
-                ..named("ended")
-            },
+            State::Ended { end } => {
+                ReservationRow { final_end: Some(end.name().to_owned()), ..named("ended") }
+            }
         }
     }
 
@@ -144,28 +127,17 @@ impl ReservationRow {
     }
 
     fn state(self, held: Vec<Held>) -> Result<State, sqlx::Error> {
-        let waiting = self.deadline.map(|deadline| Waiting {
-            deadline,
-            reported_at: self.reported_at,
-        });
+        let waiting = self.deadline.map(|deadline| Waiting { deadline, reported_at: self.reported_at });
         let waiting = || waiting.ok_or_else(|| unreadable("deadline"));
         match self.state.as_str() {
             "unheard" => Ok(State::Unheard),
             "awaited" => Ok(State::Awaited),
-            "refused" => Ok(State::Refused {
-                refusal: refusal(self.refusal)?,
-                waiting: waiting()?,
-            }),
-            "reserved" => Ok(State::Reserved {
-                held,
-                waiting: waiting()?,
-            }),
+            "refused" => Ok(State::Refused { refusal: refusal(self.refusal)?, waiting: waiting()? }),
+            "reserved" => Ok(State::Reserved { held, waiting: waiting()? }),
             "allocated" => Ok(State::Allocated { held }),
             "ended" => {
                 let end = self.final_end.as_deref().and_then(FinalEnd::from_name);
-                Ok(State::Ended {
-                    end: end.ok_or_else(|| unreadable("final end"))?,
-                })
+                Ok(State::Ended { end: end.ok_or_else(|| unreadable("final end"))? })
             }
             _ => Err(unreadable("state of a reservation")),
         }
@@ -173,9 +145,7 @@ impl ReservationRow {
 }
 
 fn refusal(stored: Option<Value>) -> Result<Refusal, sqlx::Error> {
-    stored
-        .and_then(|json| serde_json::from_value(json).ok())
-        .ok_or_else(|| unreadable("refusal"))
+    stored.and_then(|json| serde_json::from_value(json).ok()).ok_or_else(|| unreadable("refusal"))
 }
 
 #[cfg(test)]
@@ -185,36 +155,19 @@ mod tests {
 
     #[test]
     fn every_state_comes_back_as_it_was_stored() {
-        let waiting = Waiting {
-            deadline: DateTime::UNIX_EPOCH,
-            reported_at: Some(DateTime::UNIX_EPOCH),
-        };
-        let held = vec![Held {
-            product_id: ProductId(Uuid::nil()),
-            pieces: 3,
-        }];
+        let waiting = Waiting { deadline: DateTime::UNIX_EPOCH, reported_at: Some(DateTime::UNIX_EPOCH) };
+        let held = vec![Held { product_id: ProductId(Uuid::nil()), pieces: 3 }];
         for state in [
             State::Unheard,
             State::Awaited,
-            State::Refused {
-                refusal: Refusal::TooLate,
-                waiting,
-            },
-            State::Reserved {
-                held: held.clone(),
-                waiting,
-            },
+            State::Refused { refusal: Refusal::TooLate, waiting },
+            State::Reserved { held: held.clone(), waiting },
             State::Allocated { held: held.clone() },
-            State::Ended {
-                end: FinalEnd::Expired,
-            },
+            State::Ended { end: FinalEnd::Expired },
         ] {
             assert_eq!(ReservationRow::of(&state).state(held.clone()).unwrap(), state);
         }
-        let unknown = ReservationRow {
-            state: "lost".into(),
-            ..ReservationRow::default()
-        };
+        let unknown = ReservationRow { state: "lost".into(), ..ReservationRow::default() };
         assert!(unknown.state(held).is_err());
     }
 }

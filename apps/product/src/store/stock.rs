@@ -40,11 +40,7 @@ pub async fn lock_levels(
     Ok(rows
         .into_iter()
         .map(|row| {
-            let level = Level {
-                on_hand: row.on_hand,
-                reserved: row.reserved,
-                allocated: row.allocated,
-            };
+            let level = Level { on_hand: row.on_hand, reserved: row.reserved, allocated: row.allocated };
             (ProductId(row.product_id), level)
         })
         .collect())
@@ -295,11 +291,7 @@ pub async fn list_levels(
             product_id: ProductId(row.product_id),
             sku: row.sku,
             name: row.name,
-            level: Level {
-                on_hand: row.on_hand,
-                reserved: row.reserved,
-                allocated: row.allocated,
-            },
+            level: Level { on_hand: row.on_hand, reserved: row.reserved, allocated: row.allocated },
         })
         .collect())
 }

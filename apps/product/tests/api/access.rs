@@ -23,9 +23,8 @@ async fn every_route_wants_its_token_and_permission(db: PgPool) {
                     "{}",
                     row.name
                 );
-                let mut claims = shop
-                    .signer
-                    .claims(UserId(Uuid::now_v7()), "products:write stock:read stock:write");
+                let mut claims =
+                    shop.signer.claims(UserId(Uuid::now_v7()), "products:write stock:read stock:write");
                 claims["exp"] = 0.into();
                 let expired = ask(&shop.anybody.bearer(&shop.signer.sign(&claims))).await;
                 assert_eq!(expired.problem(), "expired-token", "{}", row.name);
@@ -47,16 +46,10 @@ async fn every_route_wants_its_token_and_permission(db: PgPool) {
 async fn only_order_may_ask_for_facts(db: PgPool) {
     let shop = Shop::open(db).await;
     let body = serde_json::json!({"product_ids": []});
-    let gateway = shop
-        .admin
-        .ask(Operation::FindProducts, "", Some(body.clone()))
-        .await;
+    let gateway = shop.admin.ask(Operation::FindProducts, "", Some(body.clone())).await;
     assert_eq!(gateway.problem(), "forbidden");
-    let order = shop
-        .anybody
-        .with("dapr-caller-app-id", "order")
-        .ask(Operation::FindProducts, "", Some(body))
-        .await;
+    let order =
+        shop.anybody.with("dapr-caller-app-id", "order").ask(Operation::FindProducts, "", Some(body)).await;
     assert_eq!(order.status, 200);
 }
 

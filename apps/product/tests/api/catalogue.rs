@@ -52,9 +52,7 @@ async fn a_product_is_created_once_for_a_key(db: PgPool) {
     other["name"] = "ANOTHER".into();
     let reused = admin.ask(Operation::CreateProduct, "", Some(other)).await;
     assert_eq!(reused.problem(), "idempotency-key-reused");
-    let taken = keyed(&shop.admin)
-        .ask(Operation::CreateProduct, "", Some(clock()))
-        .await;
+    let taken = keyed(&shop.admin).ask(Operation::CreateProduct, "", Some(clock())).await;
     assert_eq!((taken.status.as_u16(), taken.problem()), (409, "sku-taken"));
 
     let told = shop.told().await;
@@ -84,25 +82,16 @@ async fn what_is_wrong_with_a_new_product_is_named(db: PgPool) {
     for (field, value, problem) in cases {
         let mut body = clock();
         body[field] = value;
-        let refused = keyed(&shop.admin)
-            .ask(Operation::CreateProduct, "", Some(body.clone()))
-            .await;
+        let refused = keyed(&shop.admin).ask(Operation::CreateProduct, "", Some(body.clone())).await;
         assert_eq!(refused.problem(), problem, "{body}");
     }
     let keyless = shop.admin.ask(Operation::CreateProduct, "", Some(clock())).await;
     assert_eq!(keyless.problem(), "idempotency-key-missing");
-    let broken = keyed(&shop.admin)
-        .send("POST", "/create_product", Some("{".into()))
-        .await;
+    let broken = keyed(&shop.admin).send("POST", "/create_product", Some("{".into())).await;
     assert_eq!(broken.problem(), "malformed-json");
-    let large = keyed(&shop.admin)
-        .send("POST", "/create_product", Some("1".repeat(300_000)))
-        .await;
+    let large = keyed(&shop.admin).send("POST", "/create_product", Some("1".repeat(300_000))).await;
     assert_eq!(large.problem(), "body-too-large");
-    let listed = shop
-        .anybody
-        .ask(Operation::ListProducts, "archived=true", None)
-        .await;
+    let listed = shop.anybody.ask(Operation::ListProducts, "archived=true", None).await;
     assert_eq!(listed.body["items"], json!([]));
     shop.close().await;
 }
@@ -114,53 +103,27 @@ async fn a_change_needs_the_version_that_was_read(db: PgPool) {
     let query = format!("product_id={id}");
     let body = json!({"price": pounds(395)});
 
-    let blind = shop
-        .admin
-        .ask(Operation::ChangeProduct, &query, Some(body.clone()))
-        .await;
-    assert_eq!(
-        (blind.status.as_u16(), blind.problem()),
-        (428, "precondition-required")
-    );
+    let blind = shop.admin.ask(Operation::ChangeProduct, &query, Some(body.clone())).await;
+    assert_eq!((blind.status.as_u16(), blind.problem()), (428, "precondition-required"));
     let admin = shop.admin.with("if-match", "\"1\"");
-    let changed = admin
-        .ask(Operation::ChangeProduct, &query, Some(body.clone()))
-        .await;
+    let changed = admin.ask(Operation::ChangeProduct, &query, Some(body.clone())).await;
     assert_eq!((changed.status.as_u16(), tag(&changed)), (200, "\"2\""));
-    assert_eq!(
-        (&changed.body["price"], &changed.body["available"]),
-        (&json!(pounds(395)), &json!(3))
-    );
-    let stale = admin
-        .ask(Operation::ChangeProduct, &query, Some(body.clone()))
-        .await;
-    assert_eq!(
-        (stale.status.as_u16(), stale.problem()),
-        (412, "precondition-failed")
-    );
+    assert_eq!((&changed.body["price"], &changed.body["available"]), (&json!(pounds(395)), &json!(3)));
+    let stale = admin.ask(Operation::ChangeProduct, &query, Some(body.clone())).await;
+    assert_eq!((stale.status.as_u16(), stale.problem()), (412, "precondition-failed"));
     assert_eq!(stale.body["current"], "\"2\"");
     let read = shop.product(id).await;
     assert_eq!((tag(&read), &read.body), ("\"2\"", &changed.body));
 
     // The same again is no change, and so no event.
-    let same = shop
-        .admin
-        .with("if-match", "\"2\"")
-        .ask(Operation::ChangeProduct, &query, Some(body))
-        .await;
+    let same = shop.admin.with("if-match", "\"2\"").ask(Operation::ChangeProduct, &query, Some(body)).await;
     assert_eq!((same.status.as_u16(), tag(&same)), (200, "\"2\""));
     let unknown = format!("product_id={}", Uuid::now_v7());
-    let nothing = admin
-        .ask(Operation::ChangeProduct, &unknown, Some(json!({})))
-        .await;
+    let nothing = admin.ask(Operation::ChangeProduct, &unknown, Some(json!({}))).await;
     assert_eq!(nothing.problem(), "not-found");
-    let odd = admin
-        .ask(Operation::ChangeProduct, "product_id=7", Some(json!({})))
-        .await;
+    let odd = admin.ask(Operation::ChangeProduct, "product_id=7", Some(json!({}))).await;
     assert_eq!(odd.problem(), "invalid-parameter");
-    let fixed = admin
-        .ask(Operation::ChangeProduct, &query, Some(json!({"sku": "other"})))
-        .await;
+    let fixed = admin.ask(Operation::ChangeProduct, &query, Some(json!({"sku": "other"}))).await;
     assert_eq!(fixed.problem(), "unknown-field");
     assert_eq!(shop.told().await.len(), 2);
     shop.close().await;
@@ -169,38 +132,22 @@ async fn a_change_needs_the_version_that_was_read(db: PgPool) {
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn an_archived_product_is_off_the_catalogue_for_good(db: PgPool) {
     let shop = Shop::open(db).await;
-    let (id, other) = (
-        shop.stock("22728", Some(1)).await,
-        shop.stock("22729", None).await,
-    );
+    let (id, other) = (shop.stock("22728", Some(1)).await, shop.stock("22729", None).await);
     let query = format!("product_id={id}");
     let blind = shop.admin.ask(Operation::ArchiveProduct, &query, None).await;
     assert_eq!(blind.problem(), "precondition-required");
-    let stale = shop
-        .admin
-        .with("if-match", "\"9\"")
-        .ask(Operation::ArchiveProduct, &query, None)
-        .await;
+    let stale = shop.admin.with("if-match", "\"9\"").ask(Operation::ArchiveProduct, &query, None).await;
     assert_eq!(stale.problem(), "precondition-failed");
 
     let admin = shop.admin.with("if-match", "\"1\"");
     let archived = admin.ask(Operation::ArchiveProduct, &query, None).await;
-    assert_eq!(
-        (archived.status.as_u16(), &archived.body["archived"]),
-        (200, &json!(true))
-    );
+    assert_eq!((archived.status.as_u16(), &archived.body["archived"]), (200, &json!(true)));
     let again = admin.ask(Operation::ArchiveProduct, &query, None).await;
     assert_eq!((again.status.as_u16(), &again.body), (200, &archived.body));
     let change = json!({"name": "NEW"});
-    let changed = shop
-        .admin
-        .with("if-match", "\"2\"")
-        .ask(Operation::ChangeProduct, &query, Some(change))
-        .await;
-    assert_eq!(
-        (changed.status.as_u16(), changed.problem()),
-        (409, "product-archived")
-    );
+    let changed =
+        shop.admin.with("if-match", "\"2\"").ask(Operation::ChangeProduct, &query, Some(change)).await;
+    assert_eq!((changed.status.as_u16(), changed.problem()), (409, "product-archived"));
 
     let ids = async |query| {
         let listed = shop.anybody.ask(Operation::ListProducts, query, None).await;
@@ -238,17 +185,11 @@ async fn the_catalogue_is_read_in_pages_of_a_live_size(db: PgPool) {
         query = format!("limit=50&cursor={cursor}");
     }
     assert_eq!(seen, ids);
-    let forged = shop
-        .anybody
-        .ask(Operation::ListProducts, "cursor=bm9wZQ", None)
-        .await;
+    let forged = shop.anybody.ask(Operation::ListProducts, "cursor=bm9wZQ", None).await;
     assert_eq!(forged.problem(), "invalid-cursor");
     let none = shop.anybody.ask(Operation::ListProducts, "limit=0", None).await;
     assert_eq!(none.problem(), "invalid-parameter");
-    let unknown = shop
-        .anybody
-        .ask(Operation::ListProducts, "colour=red", None)
-        .await;
+    let unknown = shop.anybody.ask(Operation::ListProducts, "colour=red", None).await;
     assert_eq!(unknown.problem(), "invalid-parameter");
     shop.close().await;
 }
@@ -259,13 +200,7 @@ async fn order_is_told_facts_with_the_sequence_of_the_last_event(db: PgPool) {
     let id = shop.stock("22728", Some(1)).await;
     let change = json!({"price": pounds(395)});
     let admin = shop.admin.with("if-match", "\"1\"");
-    let changed = admin
-        .ask(
-            Operation::ChangeProduct,
-            &format!("product_id={id}"),
-            Some(change),
-        )
-        .await;
+    let changed = admin.ask(Operation::ChangeProduct, &format!("product_id={id}"), Some(change)).await;
     assert_eq!(changed.status, 200);
 
     let order = shop.anybody.with("dapr-caller-app-id", "order");
@@ -279,13 +214,7 @@ async fn order_is_told_facts_with_the_sequence_of_the_last_event(db: PgPool) {
         }]})
     );
     let ids = |count: usize| json!({"product_ids": (0..count).map(|_| Uuid::now_v7()).collect::<Vec<_>>()});
-    assert_eq!(
-        order
-            .ask(Operation::FindProducts, "", Some(ids(500)))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(order.ask(Operation::FindProducts, "", Some(ids(500))).await.status, 200);
     let many = order.ask(Operation::FindProducts, "", Some(ids(501))).await;
     assert_eq!(many.problem(), "invalid-field");
     shop.close().await;

@@ -11,27 +11,18 @@ use crate::{Shop, confirmed, envelope, expired, pounds};
 async fn two_hundred_buyers_of_ten_pieces_get_exactly_ten(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
-    let orders: Vec<_> = (0..200)
-        .map(|number| shop.order(&[(clock, number % 3 + 1)]))
-        .collect();
+    let orders: Vec<_> = (0..200).map(|number| shop.order(&[(clock, number % 3 + 1)])).collect();
     join_all(orders.iter().map(|order| shop.hear_event(order.clone()))).await;
     assert_eq!(shop.level(clock).await, [10, 10, 0, 0]);
 
     let told = shop.told().await;
     let reserved = |order: &contracts::event::OrderPlaced| {
-        let mut said = told
-            .iter()
-            .filter(|envelope| envelope.subject == order.order_id.0);
-        let (Some(answer), None) = (said.next(), said.next()) else {
-            panic!("one answer for each order")
-        };
+        let mut said = told.iter().filter(|envelope| envelope.subject == order.order_id.0);
+        let (Some(answer), None) = (said.next(), said.next()) else { panic!("one answer for each order") };
         matches!(answer.event, Event::StockReserved(_))
     };
-    let pieces: u32 = orders
-        .iter()
-        .filter(|order| reserved(order))
-        .map(|order| order.lines[0].quantity.get())
-        .sum();
+    let pieces: u32 =
+        orders.iter().filter(|order| reserved(order)).map(|order| order.lines[0].quantity.get()).sum();
     assert_eq!(pieces, 10);
     shop.close().await;
 }
@@ -41,20 +32,16 @@ async fn orders_that_cross_wait_for_each_other(db: PgPool) {
     let shop = Shop::open(db).await;
     let (a, b) = (shop.stock("a", Some(60)).await, shop.stock("b", Some(60)).await);
     let orders: Vec<_> = (0..100)
-        .map(|number| {
-            if number % 2 == 0 {
-                shop.order(&[(a, 1), (b, 1)])
-            } else {
-                shop.order(&[(b, 1), (a, 1)])
-            }
-        })
+        .map(
+            |number| {
+                if number % 2 == 0 { shop.order(&[(a, 1), (b, 1)]) } else { shop.order(&[(b, 1), (a, 1)]) }
+            },
+        )
         .collect();
     let change = async |version: i64| {
         let admin = shop.admin.with("if-match", &format!("\"{version}\""));
         let body = json!({"name": format!("name {version}")});
-        let changed = admin
-            .ask(Operation::ChangeProduct, &format!("product_id={b}"), Some(body))
-            .await;
+        let changed = admin.ask(Operation::ChangeProduct, &format!("product_id={b}"), Some(body)).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
     };
     let changes = async {
@@ -62,14 +49,8 @@ async fn orders_that_cross_wait_for_each_other(db: PgPool) {
             change(version).await;
         }
     };
-    tokio::join!(
-        join_all(orders.iter().map(|order| shop.hear_event(order.clone()))),
-        changes
-    );
-    assert_eq!(
-        (shop.level(a).await, shop.level(b).await),
-        ([60, 60, 0, 0], [60, 60, 0, 0])
-    );
+    tokio::join!(join_all(orders.iter().map(|order| shop.hear_event(order.clone()))), changes);
+    assert_eq!((shop.level(a).await, shop.level(b).await), ([60, 60, 0, 0], [60, 60, 0, 0]));
 
     // Ends cross as well; the refused ones have nothing to give back.
     let ends = orders.iter().enumerate().map(|(number, order)| match number % 2 {
@@ -108,20 +89,12 @@ async fn a_price_that_changes_meanwhile_holds_or_refuses_the_whole_order(db: PgP
     let body = json!({"price": pounds(101)});
     let query = format!("product_id={clock}");
     let change = admin.ask(Operation::ChangeProduct, &query, Some(body));
-    let (_, changed) = tokio::join!(
-        join_all(orders.iter().map(|order| shop.hear_event(order.clone()))),
-        change
-    );
+    let (_, changed) =
+        tokio::join!(join_all(orders.iter().map(|order| shop.hear_event(order.clone()))), change);
     assert_eq!(changed.status, 200);
     let told = shop.told().await;
-    let reserved = told
-        .iter()
-        .filter(|said| matches!(said.event, Event::StockReserved(_)))
-        .count();
-    let rejected = told
-        .iter()
-        .filter(|said| matches!(said.event, Event::StockRejected(_)))
-        .count();
+    let reserved = told.iter().filter(|said| matches!(said.event, Event::StockReserved(_))).count();
+    let rejected = told.iter().filter(|said| matches!(said.event, Event::StockRejected(_))).count();
     assert_eq!(reserved + rejected, 40);
     assert_eq!(shop.level(clock).await[1], i64::try_from(reserved).unwrap());
     shop.close().await;

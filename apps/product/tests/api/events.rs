@@ -13,33 +13,17 @@ use crate::{Shop, confirmed, envelope, expired, pounds, rejected};
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn an_order_is_reserved_then_allocated(db: PgPool) {
     let shop = Shop::open(db).await;
-    let (clock, postage) = (
-        shop.stock("22728", Some(10)).await,
-        shop.stock("POST", None).await,
-    );
+    let (clock, postage) = (shop.stock("22728", Some(10)).await, shop.stock("POST", None).await);
     let order = shop.order(&[(clock, 3), (postage, 1)]);
     shop.hear_event(order.clone()).await;
     assert_eq!(shop.level(clock).await, [10, 3, 0, 7]);
-    assert_eq!(
-        shop.said(order.order_id).await,
-        [StockReserved {
-            order_id: order.order_id
-        }
-        .into()]
-    );
+    assert_eq!(shop.said(order.order_id).await, [StockReserved { order_id: order.order_id }.into()]);
 
     shop.hear_event(confirmed(&order)).await;
     assert_eq!(shop.level(clock).await, [10, 0, 3, 7]);
-    let ledger = shop
-        .admin
-        .ask(Operation::ListMovements, &format!("product_id={clock}"), None)
-        .await;
-    let kinds: Vec<_> = ledger.body["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| line["kind"].clone())
-        .collect();
+    let ledger = shop.admin.ask(Operation::ListMovements, &format!("product_id={clock}"), None).await;
+    let kinds: Vec<_> =
+        ledger.body["items"].as_array().unwrap().iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(kinds, ["allocated", "reserved", "received"]);
     assert_eq!(ledger.body["items"][0]["order_id"], json!(order.order_id));
     assert_eq!(shop.said(order.order_id).await.len(), 1);
@@ -50,10 +34,7 @@ async fn an_order_is_reserved_then_allocated(db: PgPool) {
 async fn a_final_end_gives_back_what_was_promised(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
-    for end in [
-        |order: &_| Event::from(rejected(order)),
-        |order: &_| Event::from(expired(order)),
-    ] {
+    for end in [|order: &_| Event::from(rejected(order)), |order: &_| Event::from(expired(order))] {
         for confirmed_first in [false, true] {
             let order = shop.order(&[(clock, 4)]);
             shop.hear_event(order.clone()).await;
@@ -72,68 +53,36 @@ async fn a_final_end_gives_back_what_was_promised(db: PgPool) {
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn what_cannot_be_served_is_refused_by_name_and_holds_nothing(db: PgPool) {
     let shop = Shop::open(db).await;
-    let (clock, few) = (
-        shop.stock("22728", Some(10)).await,
-        shop.stock("few", Some(2)).await,
-    );
+    let (clock, few) = (shop.stock("22728", Some(10)).await, shop.stock("few", Some(2)).await);
     let (gone, unknown) = (shop.stock("gone", Some(2)).await, ProductId(Uuid::now_v7()));
     let archive = shop.admin.with("if-match", "\"1\"");
-    archive
-        .ask(Operation::ArchiveProduct, &format!("product_id={gone}"), None)
-        .await;
+    archive.ask(Operation::ArchiveProduct, &format!("product_id={gone}"), None).await;
 
     let mut dearer = shop.order(&[(clock, 1)]);
     dearer.lines[0].unit_price = pounds(99);
     let cases = [
         (
             shop.order(&[(clock, 1), (few, 3)]),
-            Refusal::InsufficientStock {
-                product_id: few,
-                requested: 3,
-                available: 2,
-            },
+            Refusal::InsufficientStock { product_id: few, requested: 3, available: 2 },
         ),
         // The same product on two lines: their sum counts.
         (
             shop.order(&[(few, 1), (few, 2)]),
-            Refusal::InsufficientStock {
-                product_id: few,
-                requested: 3,
-                available: 2,
-            },
+            Refusal::InsufficientStock { product_id: few, requested: 3, available: 2 },
         ),
-        (
-            shop.order(&[(clock, 1), (gone, 1), (unknown, 1)]),
-            Refusal::ProductArchived { product_id: gone },
-        ),
-        (
-            shop.order(&[(unknown, 1), (gone, 1)]),
-            Refusal::UnknownProduct { product_id: unknown },
-        ),
-        (
-            dearer,
-            Refusal::PriceChanged {
-                product_id: clock,
-                expected: pounds(99),
-                actual: pounds(100),
-            },
-        ),
+        (shop.order(&[(clock, 1), (gone, 1), (unknown, 1)]), Refusal::ProductArchived { product_id: gone }),
+        (shop.order(&[(unknown, 1), (gone, 1)]), Refusal::UnknownProduct { product_id: unknown }),
+        (dearer, Refusal::PriceChanged { product_id: clock, expected: pounds(99), actual: pounds(100) }),
     ];
     for (order, refusal) in cases {
         let order_id = order.order_id;
         shop.hear_event(order.clone()).await;
-        assert_eq!(
-            shop.said(order_id).await,
-            [StockRejected { order_id, refusal }.into()]
-        );
+        assert_eq!(shop.said(order_id).await, [StockRejected { order_id, refusal }.into()]);
         assert_eq!(shop.state(order_id).await, "refused");
         shop.hear_event(rejected(&order)).await;
         assert_eq!(shop.state(order_id).await, "ended");
     }
-    assert_eq!(
-        (shop.level(clock).await, shop.level(few).await),
-        ([10, 0, 0, 10], [2, 0, 0, 2])
-    );
+    assert_eq!((shop.level(clock).await, shop.level(few).await), ([10, 0, 0, 10], [2, 0, 0, 2]));
     shop.close().await;
 }
 
@@ -156,10 +105,7 @@ async fn an_order_that_comes_too_late_is_refused(db: PgPool) {
     let order = shop.order(&[(clock, 1)]);
     shop.clock.advance(TimeDelta::seconds(60));
     shop.hear_event(order.clone()).await;
-    let refused = StockRejected {
-        order_id: order.order_id,
-        refusal: Refusal::TooLate,
-    };
+    let refused = StockRejected { order_id: order.order_id, refusal: Refusal::TooLate };
     assert_eq!(shop.said(order.order_id).await, [refused.into()]);
     assert_eq!(shop.level(clock).await, [10, 0, 0, 10]);
     shop.close().await;
@@ -170,11 +116,7 @@ async fn each_event_twice_has_its_effect_once(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
     let order = shop.order(&[(clock, 2)]);
-    let events = [
-        envelope(order.clone()),
-        envelope(confirmed(&order)),
-        envelope(expired(&order)),
-    ];
+    let events = [envelope(order.clone()), envelope(confirmed(&order)), envelope(expired(&order))];
     for (event, level) in events.iter().zip([[10, 2, 0, 8], [10, 0, 2, 8], [10, 0, 0, 10]]) {
         // The same delivery again, and the same fact under another id.
         shop.hear(event).await;
@@ -220,13 +162,7 @@ async fn confirmed_before_placed_ends_the_same(db: PgPool) {
     shop.hear_event(order.clone()).await;
     assert_eq!(shop.state(order.order_id).await, "allocated");
     assert_eq!(shop.level(clock).await, [10, 0, 2, 8]);
-    assert_eq!(
-        shop.said(order.order_id).await,
-        [StockReserved {
-            order_id: order.order_id
-        }
-        .into()]
-    );
+    assert_eq!(shop.said(order.order_id).await, [StockReserved { order_id: order.order_id }.into()]);
     shop.close().await;
 }
 
@@ -235,24 +171,14 @@ async fn what_heard_of_no_end_is_reported_once_a_minute(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
     let (order, served) = (shop.order(&[(clock, 2)]), shop.order(&[(clock, 1)]));
-    for event in [
-        order.clone().into(),
-        served.clone().into(),
-        Event::from(confirmed(&served)),
-    ] {
+    for event in [order.clone().into(), served.clone().into(), Event::from(confirmed(&served))] {
         shop.hear_event(event).await;
     }
     let reminders = async || {
         jobs::report_overdue(&shop.app).await.unwrap();
-        let overdue = Event::from(ReservationOverdue {
-            order_id: order.order_id,
-        });
+        let overdue = Event::from(ReservationOverdue { order_id: order.order_id });
         let told = shop.told().await;
-        assert!(
-            !told
-                .iter()
-                .any(|said| said.subject == served.order_id.0 && said.sequence > 1)
-        );
+        assert!(!told.iter().any(|said| said.subject == served.order_id.0 && said.sequence > 1));
         told.iter().filter(|said| said.event == overdue).count()
     };
     let mut seen = Vec::new();
@@ -288,11 +214,7 @@ async fn what_is_no_event_of_ours_is_dropped_with_its_reason(db: PgPool) {
         with(|json| json["data"]["lines"][0]["quantity"] = 0.into()),
     ];
     for body in &malformed {
-        assert_eq!(
-            shop.anybody.deliver_raw("/events/order", body.clone()).await,
-            "DROP",
-            "{body}"
-        );
+        assert_eq!(shop.anybody.deliver_raw("/events/order", body.clone()).await, "DROP", "{body}");
     }
     let refused: i64 =
         sqlx::query_scalar("select count(*) from failed_event where reason = 'refused' and error <> ''")
@@ -300,10 +222,7 @@ async fn what_is_no_event_of_ours_is_dropped_with_its_reason(db: PgPool) {
             .await
             .unwrap();
     assert_eq!(refused, 6);
-    let invoked = shop
-        .anybody
-        .send("POST", "/events/order", Some(good.to_string()))
-        .await;
+    let invoked = shop.anybody.send("POST", "/events/order", Some(good.to_string())).await;
     assert_eq!(invoked.problem(), "forbidden");
     assert_eq!(shop.level(clock).await, [10, 0, 0, 10]);
     shop.close().await;
@@ -319,17 +238,9 @@ async fn a_large_order_is_reserved_and_given_back_whole(db: PgPool) {
         })
         .collect();
     let admin = crate::keyed(&shop.admin);
-    let imported = admin
-        .ask(Operation::ImportProducts, "", Some(json!({"rows": rows})))
-        .await;
-    let ids = imported.body["rows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["product_id"].as_str().unwrap());
-    let lines: Vec<OrderLine> = shop
-        .order(&ids.map(|id| (id.parse().unwrap(), 7)).collect::<Vec<_>>())
-        .lines;
+    let imported = admin.ask(Operation::ImportProducts, "", Some(json!({"rows": rows}))).await;
+    let ids = imported.body["rows"].as_array().unwrap().iter().map(|row| row["product_id"].as_str().unwrap());
+    let lines: Vec<OrderLine> = shop.order(&ids.map(|id| (id.parse().unwrap(), 7)).collect::<Vec<_>>()).lines;
     let mut order = shop.order(&[]);
     order.lines = lines.into_iter().rev().collect();
 

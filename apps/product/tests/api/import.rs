@@ -14,39 +14,23 @@ fn row(sku: &str, pence: i64, received: i64) -> Value {
 }
 
 async fn import(shop: &Shop, rows: &[Value]) -> Answer {
-    keyed(&shop.admin)
-        .ask(Operation::ImportProducts, "", Some(json!({"rows": rows})))
-        .await
+    keyed(&shop.admin).ask(Operation::ImportProducts, "", Some(json!({"rows": rows}))).await
 }
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn an_import_creates_changes_and_receives_once_for_a_key(db: PgPool) {
     let shop = Shop::open(db).await;
-    let (old, same) = (
-        shop.stock("old", Some(1)).await,
-        shop.stock("same", Some(1)).await,
-    );
+    let (old, same) = (shop.stock("old", Some(1)).await, shop.stock("same", Some(1)).await);
     let postage = json!({"sku": "POST", "name": "POSTAGE", "price": pounds(1800), "stock_controlled": false,
         "received": 0});
-    let rows = [
-        row("new", 375, 24),
-        row("old", 120, 2),
-        row("same", 100, 0),
-        postage,
-    ];
+    let rows = [row("new", 375, 24), row("old", 120, 2), row("same", 100, 0), postage];
     let admin = keyed(&shop.admin);
     let body = json!({"rows": rows});
     let imported = admin.ask(Operation::ImportProducts, "", Some(body.clone())).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
     let answered = imported.body["rows"].as_array().unwrap();
-    assert_eq!(
-        answered.iter().map(|row| &row["sku"]).collect::<Vec<_>>(),
-        ["new", "old", "same", "POST"]
-    );
-    assert_eq!(
-        (&answered[1]["product_id"], &answered[2]["product_id"]),
-        (&json!(old), &json!(same))
-    );
+    assert_eq!(answered.iter().map(|row| &row["sku"]).collect::<Vec<_>>(), ["new", "old", "same", "POST"]);
+    assert_eq!((&answered[1]["product_id"], &answered[2]["product_id"]), (&json!(old), &json!(same)));
 
     let again = admin.ask(Operation::ImportProducts, "", Some(body)).await;
     assert_eq!((again.status.as_u16(), &again.body), (200, &imported.body));
@@ -63,10 +47,7 @@ async fn an_import_creates_changes_and_receives_once_for_a_key(db: PgPool) {
     // Two were there, two are new, one has changed.
     let told = shop.told().await;
     assert_eq!(told.len(), 5);
-    assert!(
-        told.iter()
-            .all(|envelope| matches!(envelope.event, Event::ProductChanged(_)))
-    );
+    assert!(told.iter().all(|envelope| matches!(envelope.event, Event::ProductChanged(_))));
     shop.close().await;
 }
 
@@ -76,9 +57,7 @@ async fn one_wrong_row_leaves_all_out_and_every_wrong_row_is_named(db: PgPool) {
     let gone = shop.stock("gone", Some(1)).await;
     shop.stock("POST", None).await;
     let archive = shop.admin.with("if-match", "\"1\"");
-    archive
-        .ask(Operation::ArchiveProduct, &format!("product_id={gone}"), None)
-        .await;
+    archive.ask(Operation::ArchiveProduct, &format!("product_id={gone}"), None).await;
 
     let rows = [
         row("fine", 375, 24),
@@ -89,10 +68,7 @@ async fn one_wrong_row_leaves_all_out_and_every_wrong_row_is_named(db: PgPool) {
         json!({"sku": "bag", "name": "BAG", "price": pounds(1), "stock_controlled": false, "received": 3}),
     ];
     let refused = import(&shop, &rows).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.problem()),
-        (422, "invalid-rows")
-    );
+    assert_eq!((refused.status.as_u16(), refused.problem()), (422, "invalid-rows"));
     insta::assert_json_snapshot!(refused.body["rows"], @r#"
     [
       {
@@ -127,10 +103,7 @@ async fn one_wrong_row_leaves_all_out_and_every_wrong_row_is_named(db: PgPool) {
       }
     ]
     "#);
-    let listed = shop
-        .anybody
-        .ask(Operation::ListProducts, "archived=true", None)
-        .await;
+    let listed = shop.anybody.ask(Operation::ListProducts, "archived=true", None).await;
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 2);
     shop.close().await;
 }
@@ -179,18 +152,10 @@ async fn rows_that_cannot_be_read_are_named_too(db: PgPool) {
     let many: Vec<_> = (0..1001).map(|number| row(&number.to_string(), 1, 1)).collect();
     assert_eq!(import(&shop, &many).await.problem(), "invalid-field");
     let extra = json!({"rows": [row("fine", 1, 1)], "all": true});
-    let unknown = keyed(&shop.admin)
-        .ask(Operation::ImportProducts, "", Some(extra))
-        .await;
+    let unknown = keyed(&shop.admin).ask(Operation::ImportProducts, "", Some(extra)).await;
     assert_eq!(unknown.problem(), "unknown-field");
-    let keyless = shop
-        .admin
-        .ask(
-            Operation::ImportProducts,
-            "",
-            Some(json!({"rows": [row("fine", 1, 1)]})),
-        )
-        .await;
+    let keyless =
+        shop.admin.ask(Operation::ImportProducts, "", Some(json!({"rows": [row("fine", 1, 1)]}))).await;
     assert_eq!(keyless.problem(), "idempotency-key-missing");
     shop.close().await;
 }
@@ -198,9 +163,7 @@ async fn rows_that_cannot_be_read_are_named_too(db: PgPool) {
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn imports_that_meet_wait_for_each_other(db: PgPool) {
     let shop = Shop::open(db).await;
-    let rows: Vec<_> = (0..40)
-        .map(|number| row(&format!("sku-{number}"), 100, 1))
-        .collect();
+    let rows: Vec<_> = (0..40).map(|number| row(&format!("sku-{number}"), 100, 1)).collect();
     assert_eq!(import(&shop, &rows).await.status, 200);
     let reversed: Vec<_> = rows.iter().rev().cloned().collect();
     let order: [&[Value]; 4] = [&rows, &reversed, &rows, &reversed];
@@ -209,22 +172,14 @@ async fn imports_that_meet_wait_for_each_other(db: PgPool) {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
     let listed = shop.admin.ask(Operation::ListStock, "limit=100", None).await;
-    assert!(
-        listed.body["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|level| level["on_hand"] == 5)
-    );
+    assert!(listed.body["items"].as_array().unwrap().iter().all(|level| level["on_hand"] == 5));
     shop.close().await;
 }
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn a_thousand_rows_take_well_under_a_second(db: PgPool) {
     let shop = Shop::open(db).await;
-    let rows: Vec<_> = (0..1000)
-        .map(|number| row(&format!("sku-{number}"), 100, 1))
-        .collect();
+    let rows: Vec<_> = (0..1000).map(|number| row(&format!("sku-{number}"), 100, 1)).collect();
     let started = Instant::now();
     let imported = import(&shop, &rows).await;
     let elapsed = started.elapsed();

@@ -5,38 +5,18 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::Shop;
 
 async fn refusal(db: &PgPool, statement: &str) -> String {
-    let error = sqlx::query(AssertSqlSafe(statement.to_owned()))
-        .execute(db)
-        .await
-        .unwrap_err();
-    error
-        .as_database_error()
-        .unwrap()
-        .constraint()
-        .unwrap()
-        .to_owned()
+    let error = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(db).await.unwrap_err();
+    error.as_database_error().unwrap().constraint().unwrap().to_owned()
 }
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn stock_cannot_be_promised_twice(db: PgPool) {
     let shop = Shop::open(db.clone()).await;
     shop.stock("22728", Some(1)).await;
-    assert_eq!(
-        refusal(&db, "update stock set reserved = 2").await,
-        "stock_available_not_negative"
-    );
-    assert_eq!(
-        refusal(&db, "update stock set allocated = 2").await,
-        "stock_available_not_negative"
-    );
-    assert_eq!(
-        refusal(&db, "update stock set reserved = -1").await,
-        "stock_reserved_not_negative"
-    );
-    assert_eq!(
-        refusal(&db, "update stock set on_hand = 1000000001").await,
-        "stock_on_hand_in_range"
-    );
+    assert_eq!(refusal(&db, "update stock set reserved = 2").await, "stock_available_not_negative");
+    assert_eq!(refusal(&db, "update stock set allocated = 2").await, "stock_available_not_negative");
+    assert_eq!(refusal(&db, "update stock set reserved = -1").await, "stock_reserved_not_negative");
+    assert_eq!(refusal(&db, "update stock set on_hand = 1000000001").await, "stock_on_hand_in_range");
     shop.close().await;
 }
 

@@ -1,9 +1,6 @@
 //! `product` as its sidecar sees it: the real router and real PostgreSQL, a fake sidecar, a fixed clock.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod access;
 mod catalogue;
@@ -60,20 +57,10 @@ impl Shop {
         let clock = Clock::fixed("2026-11-01T09:00:00Z".parse().unwrap());
         let live = Live::start(&connection, Service::Product, CancellationToken::new());
         live.settled().await;
-        let app = App {
-            db,
-            sidecar: connection,
-            outbox: Outbox::new(),
-            live,
-            clock: clock.clone(),
-        };
+        let app = App { db, sidecar: connection, outbox: Outbox::new(), live, clock: clock.clone() };
         let signer = Signer::default();
-        let router: Router = router(
-            app.clone(),
-            Keys::fixed(signer.jwks()),
-            Readiness::always(),
-            APP_TOKEN.into(),
-        );
+        let router: Router =
+            router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
         let anybody = Client::new(router);
         let bearing = |role| anybody.bearer(&signer.token(UserId(Uuid::now_v7()), role));
         Shop {
@@ -95,9 +82,7 @@ impl Shop {
     async fn stock(&self, sku: &str, pieces: Option<i64>) -> ProductId {
         let body =
             json!({"sku": sku, "name": sku, "price": pounds(100), "stock_controlled": pieces.is_some()});
-        let created = keyed(&self.admin)
-            .ask(Operation::CreateProduct, "", Some(body))
-            .await;
+        let created = keyed(&self.admin).ask(Operation::CreateProduct, "", Some(body)).await;
         assert_eq!(created.status, 201, "{}", created.body);
         let id = ProductId(created.body["id"].as_str().unwrap().parse().unwrap());
         if let Some(pieces) = pieces.filter(|pieces| *pieces > 0) {
@@ -109,15 +94,11 @@ impl Shop {
     }
 
     async fn record(&self, id: ProductId, body: Value) -> Answer {
-        keyed(&self.admin)
-            .ask(Operation::RecordMovement, &format!("product_id={id}"), Some(body))
-            .await
+        keyed(&self.admin).ask(Operation::RecordMovement, &format!("product_id={id}"), Some(body)).await
     }
 
     async fn product(&self, id: ProductId) -> Answer {
-        self.anybody
-            .ask(Operation::ReadProduct, &format!("product_id={id}"), None)
-            .await
+        self.anybody.ask(Operation::ReadProduct, &format!("product_id={id}"), None).await
     }
 
     /// On hand, reserved, allocated, available.
@@ -155,11 +136,7 @@ impl Shop {
             Service::Product,
             done.clone(),
         ));
-        while outbox::pending(&mut self.app.db.acquire().await.unwrap())
-            .await
-            .unwrap()
-            > 0
-        {
+        while outbox::pending(&mut self.app.db.acquire().await.unwrap()).await.unwrap() > 0 {
             self.app.outbox.wake();
             tokio::task::yield_now().await;
         }
@@ -200,11 +177,7 @@ impl Shop {
         .fetch_one(&self.app.db)
         .await
         .unwrap();
-        assert_eq!(
-            (wrong, untold),
-            (0, 0),
-            "levels beside their ledger, and changes beside their events"
-        );
+        assert_eq!((wrong, untold), (0, 0), "levels beside their ledger, and changes beside their events");
     }
 
     fn order(&self, lines: &[(ProductId, i64)]) -> OrderPlaced {
@@ -250,48 +223,18 @@ fn pounds(pence: i64) -> Money {
 }
 
 fn confirmed(order: &OrderPlaced) -> OrderConfirmed {
-    let OrderPlaced {
-        order_id,
-        number,
-        customer_id,
-        total,
-        ..
-    } = order.clone();
-    OrderConfirmed {
-        order_id,
-        number,
-        customer_id,
-        total,
-    }
+    let OrderPlaced { order_id, number, customer_id, total, .. } = order.clone();
+    OrderConfirmed { order_id, number, customer_id, total }
 }
 
 fn rejected(order: &OrderPlaced) -> OrderRejected {
-    let OrderPlaced {
-        order_id,
-        number,
-        customer_id,
-        ..
-    } = order.clone();
-    OrderRejected {
-        order_id,
-        number,
-        customer_id,
-        refusal: Refusal::TooLate,
-    }
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    OrderRejected { order_id, number, customer_id, refusal: Refusal::TooLate }
 }
 
 fn expired(order: &OrderPlaced) -> OrderExpired {
-    let OrderPlaced {
-        order_id,
-        number,
-        customer_id,
-        ..
-    } = order.clone();
-    OrderExpired {
-        order_id,
-        number,
-        customer_id,
-    }
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    OrderExpired { order_id, number, customer_id }
 }
 
 /// An event as `order` would publish it.

@@ -60,10 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let header = parts
-            .headers
-            .get(CLIENT_ADDRESS)
-            .and_then(|value| value.to_str().ok());
+        let header = parts.headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
         Ok(ClientAddress(header.and_then(|text| text.trim().parse().ok())))
     }
 }
@@ -80,13 +77,9 @@ pub(super) async fn log_in(
     admit(&app, &subjects).await?;
     let credentials = store::find_credentials(&mut *app.db.acquire().await?, &email).await?;
 
-    let stored = credentials
-        .as_ref()
-        .map(|credentials| credentials.password_hash.clone());
+    let stored = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     let (cost, salt) = (cost(&app.live), generate_salt());
-    let checked = place
-        .run(move || password::check(&password, stored.as_deref(), cost, &salt))
-        .await?;
+    let checked = place.run(move || password::check(&password, stored.as_deref(), cost, &salt)).await?;
 
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
@@ -109,11 +102,7 @@ pub(super) async fn log_in(
         token_type: "Bearer".to_owned(),
         expires_in: token::LIFETIME.num_seconds(),
     };
-    Ok((
-        StatusCode::CREATED,
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(view),
-    ))
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(view)))
 }
 
 /// Whether another attempt may be made now.
@@ -135,7 +124,5 @@ fn whole_seconds(wait: TimeDelta) -> u32 {
 }
 
 pub(super) async fn read_jwks(State(app): State<App>) -> Json<JwksView> {
-    Json(JwksView {
-        keys: app.signing.jwks().keys.clone(),
-    })
+    Json(JwksView { keys: app.signing.jwks().keys.clone() })
 }

@@ -52,24 +52,10 @@ pub(super) async fn register_user(
     State(app): State<App>,
     Json(request): Json<RegisterUser>,
 ) -> Result<(StatusCode, Json<UserView>), Problem> {
-    let RegisterUser {
-        email,
-        password,
-        name,
-    } = request;
+    let RegisterUser { email, password, name } = request;
     let (cost, salt) = (cost(&app.live), generate_salt());
-    let hash = app
-        .hashing
-        .place()
-        .await?
-        .run(move || password::hash(&password, cost, &salt))
-        .await?;
-    let account = Account {
-        id: UserId(Uuid::now_v7()),
-        email,
-        name,
-        created_at: app.clock.now(),
-    };
+    let hash = app.hashing.place().await?.run(move || password::hash(&password, cost, &salt)).await?;
+    let account = Account { id: UserId(Uuid::now_v7()), email, name, created_at: app.clock.now() };
 
     let mut tx = app.db.begin().await?;
     if !store::insert_account(&mut tx, &account, &hash).await? {
@@ -90,13 +76,10 @@ pub(super) async fn register_user(
 /// Roles and permissions as they are now; the token still has those of when it was given out.
 pub(super) async fn read_me(State(app): State<App>, caller: Caller) -> Result<Json<MeView>, Problem> {
     let mut db = app.db.acquire().await?;
-    let account = store::find_account(&mut db, caller.user_id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let account = store::find_account(&mut db, caller.user_id).await?.ok_or_else(Problem::not_found)?;
     let roles = store::list_roles(&mut db, account.id).await?;
-    let permissions = token::permissions(&roles)
-        .into_iter()
-        .map(|permission| Permission::name(permission).to_owned());
+    let permissions =
+        token::permissions(&roles).into_iter().map(|permission| Permission::name(permission).to_owned());
     Ok(Json(MeView {
         id: account.id,
         email: account.email.as_str().to_owned(),

@@ -39,20 +39,14 @@ impl Default for Hashing {
             let waiting = waiting.clone();
             std::thread::spawn(move || work_off(&waiting));
         }
-        Hashing {
-            places: Arc::new(Semaphore::new(cores)),
-            work,
-        }
+        Hashing { places: Arc::new(Semaphore::new(cores)), work }
     }
 }
 
 /// Works until nobody can send work any more.
 fn work_off(waiting: &Mutex<Receiver<Work>>) {
     loop {
-        let next = waiting
-            .lock()
-            .expect("invariant: nothing panics while it waits for work")
-            .recv();
+        let next = waiting.lock().expect("invariant: nothing panics while it waits for work").recv();
         match next {
             Ok(work) => work(),
             Err(mpsc::RecvError) => return,
@@ -68,10 +62,7 @@ impl Hashing {
             .await
             .map_err(Problem::unavailable)?
             .expect("invariant: nobody closes the semaphore");
-        Ok(Place {
-            permit,
-            work: self.work.clone(),
-        })
+        Ok(Place { permit, work: self.work.clone() })
     }
 }
 
@@ -93,9 +84,7 @@ impl Place {
             // Whoever asked may have gone away.
             let _ = tell.send(done);
         });
-        queue
-            .send(work)
-            .map_err(|_| anyhow::anyhow!("no thread is left to hash on"))?;
+        queue.send(work).map_err(|_| anyhow::anyhow!("no thread is left to hash on"))?;
         let outcome = told.await.map_err(anyhow::Error::from)?;
         Ok(outcome.map_err(anyhow::Error::from)?)
     }

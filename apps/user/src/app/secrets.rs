@@ -20,9 +20,7 @@ use crate::store;
 /// # Errors
 /// When it is not such a key.
 pub fn signing_key(private_key: &SecretString, kid: &SecretString) -> anyhow::Result<SigningKey> {
-    let pkcs8 = STANDARD
-        .decode(private_key.expose_secret())
-        .context("the secret `signing` is not base64")?;
+    let pkcs8 = STANDARD.decode(private_key.expose_secret()).context("the secret `signing` is not base64")?;
     SigningKey::new(kid.expose_secret().to_owned(), &pkcs8).context("the secret `signing` cannot be used")
 }
 

@@ -29,9 +29,7 @@ pub enum Checked {
 pub struct HashError(#[from] password_hash::Error);
 
 pub fn hash(password: &Password, cost: Cost, salt: &Salt) -> Result<String, HashError> {
-    Ok(hasher(cost)?
-        .hash_password_with_salt(password.as_bytes(), salt)?
-        .to_string())
+    Ok(hasher(cost)?.hash_password_with_salt(password.as_bytes(), salt)?.to_string())
 }
 
 /// Compares with the stored hash. Without one it does the same work, so that the time tells nobody whether an
@@ -53,11 +51,7 @@ pub fn check(
         Ok(()) => {
             let params = Params::try_from(&stored)?;
             let present = params.m_cost() == cost.memory_kib && params.t_cost() == cost.iterations;
-            let anew = if present {
-                None
-            } else {
-                Some(hash(password, cost, salt)?)
-            };
+            let anew = if present { None } else { Some(hash(password, cost, salt)?) };
             Ok(Checked::Right { anew })
         }
     }
@@ -73,14 +67,8 @@ fn hasher(cost: Cost) -> Result<Argon2<'static>, HashError> {
 mod tests {
     use super::*;
 
-    const CHEAP: Cost = Cost {
-        memory_kib: 64,
-        iterations: 1,
-    };
-    const DEARER: Cost = Cost {
-        memory_kib: 128,
-        iterations: 2,
-    };
+    const CHEAP: Cost = Cost { memory_kib: 64, iterations: 1 };
+    const DEARER: Cost = Cost { memory_kib: 128, iterations: 2 };
     const SALT: Salt = [7; 16];
 
     fn password(text: &str) -> Password {
@@ -103,10 +91,7 @@ mod tests {
             panic!("not hashed anew")
         };
         assert!(anew.starts_with("$argon2id$v=19$m=128,t=2,p=1$"), "{anew}");
-        assert_eq!(
-            check(&password("correct horse"), None, CHEAP, &SALT).unwrap(),
-            Checked::Wrong
-        );
+        assert_eq!(check(&password("correct horse"), None, CHEAP, &SALT).unwrap(), Checked::Wrong);
     }
 
     #[test]

@@ -36,11 +36,7 @@ impl SigningKey {
             "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
         }]}))
         .map_err(|_| KeyError)?;
-        Ok(SigningKey {
-            kid,
-            key: EncodingKey::from_ed_der(pkcs8),
-            jwks,
-        })
+        Ok(SigningKey { kid, key: EncodingKey::from_ed_der(pkcs8), jwks })
     }
 
     pub fn jwks(&self) -> &JwkSet {
@@ -70,11 +66,7 @@ pub fn claims(user_id: UserId, roles: &[Role], now: DateTime<Utc>, id: Uuid) -> 
 
 /// What these roles may do together.
 pub fn permissions(roles: &[Role]) -> BTreeSet<Permission> {
-    roles
-        .iter()
-        .flat_map(|role| role.permissions())
-        .copied()
-        .collect()
+    roles.iter().flat_map(|role| role.permissions()).copied().collect()
 }
 
 #[cfg(test)]
@@ -84,12 +76,7 @@ mod tests {
     #[test]
     fn a_token_carries_the_permissions_of_all_roles_once() {
         let now = DateTime::UNIX_EPOCH;
-        let both = claims(
-            UserId(Uuid::nil()),
-            &[Role::Customer, Role::Admin],
-            now,
-            Uuid::nil(),
-        );
+        let both = claims(UserId(Uuid::nil()), &[Role::Customer, Role::Admin], now, Uuid::nil());
         let admin = claims(UserId(Uuid::nil()), &[Role::Admin], now, Uuid::nil());
         assert_eq!(both.scope, admin.scope);
         assert_eq!((both.iat, both.exp), (0, 900));

@@ -1,9 +1,6 @@
 //! `user` as its sidecar sees it: a real router on a real database.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a panic is how a test says that its own preparation failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
 mod administrator;
 mod sessions;
@@ -41,16 +38,9 @@ impl Stage {
         let fake = FakeSidecar::start().await;
         fake.set_configuration("user.argon2_memory", "8192");
         fake.set_configuration("user.argon2_iterations", "1");
-        let address = Address {
-            http_port: fake.http_port,
-            grpc_port: fake.grpc_port,
-            api_token: API_TOKEN.into(),
-        };
-        let live = Live::start(
-            &Sidecar::new(address).unwrap(),
-            Service::User,
-            CancellationToken::new(),
-        );
+        let address =
+            Address { http_port: fake.http_port, grpc_port: fake.grpc_port, api_token: API_TOKEN.into() };
+        let live = Live::start(&Sidecar::new(address).unwrap(), Service::User, CancellationToken::new());
         live.settled().await;
         let app = App {
             db,
@@ -60,11 +50,7 @@ impl Stage {
             hashing: Hashing::default(),
         };
         let router = router(app.clone(), Readiness::always(), APP_TOKEN.into());
-        Stage {
-            client: Client::new(router).with("x-client-address", "192.0.2.1"),
-            app,
-            fake,
-        }
+        Stage { client: Client::new(router).with("x-client-address", "192.0.2.1"), app, fake }
     }
 
     async fn register(&self, email: &str) -> Answer {
@@ -85,13 +71,7 @@ impl Stage {
 }
 
 async fn log_in(client: &Client, email: &str, password: &str) -> Answer {
-    client
-        .ask(
-            Operation::LogIn,
-            "",
-            Some(json!({"email": email, "password": password})),
-        )
-        .await
+    client.ask(Operation::LogIn, "", Some(json!({"email": email, "password": password}))).await
 }
 
 fn signing_key(kid: &str) -> SigningKey {

@@ -43,15 +43,9 @@ async fn whoever_logs_in_gets_a_token_that_others_can_check(db: PgPool) {
     }
     "#);
     let caller = keys.check(token.as_str().unwrap()).await.unwrap();
-    assert_eq!(
-        caller.user_id.to_string(),
-        registered.body["id"].as_str().unwrap()
-    );
+    assert_eq!(caller.user_id.to_string(), registered.body["id"].as_str().unwrap());
     for permission in Permission::ALL {
-        assert_eq!(
-            caller.may(*permission),
-            Role::Customer.permissions().contains(permission)
-        );
+        assert_eq!(caller.may(*permission), Role::Customer.permissions().contains(permission));
     }
 }
 
@@ -76,13 +70,7 @@ async fn a_hash_is_made_anew_when_the_cost_has_changed(db: PgPool) {
     while stage.app.live.version() == version {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        stage
-            .log_in("ada@example.org", "wrong horse battery")
-            .await
-            .status,
-        401
-    );
+    assert_eq!(stage.log_in("ada@example.org", "wrong horse battery").await.status, 401);
     assert!(hash(&db).await.starts_with("$argon2id$v=19$m=8192,"));
     stage.logged_in("ada@example.org", PASSWORD).await;
     assert!(hash(&db).await.starts_with("$argon2id$v=19$m=9216,"));
@@ -105,15 +93,9 @@ async fn a_log_in_that_cannot_be_read_is_refused_by_name(db: PgPool) {
         let refused = stage.client.send("POST", "/log_in", Some(body)).await;
         assert_eq!(refused.problem(), problem, "{}", refused.body);
     }
-    assert_eq!(
-        stage.client.send("POST", "/log_in", None).await.problem(),
-        "unsupported-media-type"
-    );
+    assert_eq!(stage.client.send("POST", "/log_in", None).await.problem(), "unsupported-media-type");
 }
 
 async fn hash(db: &PgPool) -> String {
-    sqlx::query_scalar("select password_hash from account")
-        .fetch_one(db)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select password_hash from account").fetch_one(db).await.unwrap()
 }

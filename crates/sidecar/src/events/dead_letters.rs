@@ -17,23 +17,12 @@ pub(super) async fn record(pool: &PgPool, attempts: &Attempts, topic: App, body:
     let payload = Payload::read(original.as_deref().unwrap_or(body));
     let known = payload.event_id.and_then(|id| attempts.last_error(id));
     let error = known.as_deref().unwrap_or("no answer of the handler is known");
-    let failure = Failure {
-        topic,
-        position: Position::UNKNOWN,
-        payload,
-        error,
-        at: Utc::now(),
-    };
+    let failure = Failure { topic, position: Position::UNKNOWN, payload, error, at: Utc::now() };
     let event_id = failure.payload.event_id.map(|id| id.to_string());
     match failed::insert_undelivered(pool, &failure).await {
         Ok(true) => {
             metrics::counter!("dead_letters_total", "topic" => topic.name()).increment(1);
-            tracing::error!(
-                topic = topic.name(),
-                event.id = event_id,
-                error,
-                "event was not delivered"
-            );
+            tracing::error!(topic = topic.name(), event.id = event_id, error, "event was not delivered");
             Verdict::Success
         }
         Ok(false) => Verdict::Success,

@@ -144,14 +144,10 @@ pub(super) async fn list_due(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Un
 }
 
 pub(super) async fn update_handled(pool: &PgPool, id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update failed_event set handled_at = $2, last_at = $2 where id = $1",
-        id,
-        now
-    )
-    .execute(pool)
-    .await
-    .map(|_| ())
+    sqlx::query!("update failed_event set handled_at = $2, last_at = $2 where id = $1", id, now)
+        .execute(pool)
+        .await
+        .map(|_| ())
 }
 
 /// It was delivered at last, and refused: now a person must look at it.
@@ -193,8 +189,5 @@ pub(super) async fn update_postponed(
 
 /// PostgreSQL takes no NUL in text, and nobody reads more than a page.
 fn storable(text: &str) -> String {
-    text.chars()
-        .filter(|character| *character != '\0')
-        .take(LONGEST_TEXT)
-        .collect()
+    text.chars().filter(|character| *character != '\0').take(LONGEST_TEXT).collect()
 }

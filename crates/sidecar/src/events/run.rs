@@ -30,13 +30,7 @@ where
     Fut: Future<Output = Result<(), EventError>>,
 {
     pub(super) fn new(subscriber: App, pool: PgPool, state: S, handle: F) -> Runner<S, F> {
-        Runner {
-            subscriber,
-            pool,
-            state,
-            handle,
-            attempts: Attempts::default(),
-        }
+        Runner { subscriber, pool, state, handle, attempts: Attempts::default() }
     }
 
     pub(super) fn attempts(&self) -> Attempts {
@@ -89,9 +83,7 @@ where
             event.subject = %envelope.subject,
             event.sequence = envelope.sequence,
         );
-        let outcome = (self.handle)(self.state.clone(), envelope)
-            .instrument(span.clone())
-            .await;
+        let outcome = (self.handle)(self.state.clone(), envelope).instrument(span.clone()).await;
         let _entered = span.enter();
         match &outcome {
             Ok(()) => self.attempts.forget(id),
@@ -107,13 +99,8 @@ where
 
     /// Writes why before it answers: a dead letter carries no reason.
     async fn refuse(&self, topic: App, position: Position, payload: &[u8], why: &str) -> Verdict {
-        let failure = Failure {
-            topic,
-            position,
-            payload: Payload::read(payload),
-            error: why,
-            at: Utc::now(),
-        };
+        let failure =
+            Failure { topic, position, payload: Payload::read(payload), error: why, at: Utc::now() };
         match failed::upsert_refused(&self.pool, &failure).await {
             Ok(()) => Verdict::Drop,
             Err(error) => {
@@ -158,8 +145,6 @@ impl Attempts {
 
     pub(super) fn last_error(&self, id: EventId) -> Option<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .get(&id)
-            .map(|(attempts, error)| format!("after {attempts} attempts: {error}"))
+        known.get(&id).map(|(attempts, error)| format!("after {attempts} attempts: {error}"))
     }
 }

@@ -82,10 +82,7 @@ async fn publish_batch(pool: &PgPool, sidecar: &Sidecar, topic: App) -> Result<u
     }
     // A statement of its own: only a snapshot taken after the locks shows what their last holder has marked.
     let heads = list_heads(&mut tx, &shards).await?;
-    let events: Vec<Envelope> = heads
-        .into_iter()
-        .filter_map(|row| row.into_envelope(topic))
-        .collect();
+    let events: Vec<Envelope> = heads.into_iter().filter_map(|row| row.into_envelope(topic)).collect();
     if events.is_empty() {
         return Ok(0);
     }
@@ -172,9 +169,8 @@ impl OutboxRow {
 
 async fn mark_published(tx: &mut PgConnection, events: &[Envelope]) -> Result<u64, sqlx::Error> {
     let ids: Vec<Uuid> = events.iter().map(|event| event.id.0).collect();
-    let marked = sqlx::query!("update outbox set published_at = now() where id = any($1)", &ids)
-        .execute(tx)
-        .await?;
+    let marked =
+        sqlx::query!("update outbox set published_at = now() where id = any($1)", &ids).execute(tx).await?;
     Ok(marked.rows_affected())
 }
 
@@ -185,10 +181,7 @@ async fn report(pool: &PgPool, topic: App) {
     .fetch_one(pool)
     .await;
     let Ok(backlog) = backlog else { return };
-    let age = backlog
-        .oldest
-        .and_then(|oldest| (Utc::now() - oldest).to_std().ok())
-        .unwrap_or_default();
+    let age = backlog.oldest.and_then(|oldest| (Utc::now() - oldest).to_std().ok()).unwrap_or_default();
     metrics::gauge!("outbox_pending", "topic" => topic.name())
         .set(u32::try_from(backlog.count).unwrap_or(u32::MAX));
     metrics::gauge!("outbox_oldest_age_seconds", "topic" => topic.name()).set(age);

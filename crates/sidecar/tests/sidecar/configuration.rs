@@ -67,11 +67,7 @@ async fn what_is_out_of_bounds_or_older_is_refused_and_the_last_good_value_stays
         // Whichever key is told of, the service reads all of its keys.
         fake.set_configuration("order.largest_page", &round.to_string());
         eventually(|| async { live.get(&ORDER_LARGEST_PAGE) == round }).await;
-        assert_eq!(
-            live.get(&ORDER_DEADLINE),
-            expected,
-            "{value} at version {version}"
-        );
+        assert_eq!(live.get(&ORDER_DEADLINE), expected, "{value} at version {version}");
     }
 }
 

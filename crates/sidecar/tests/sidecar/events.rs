@@ -24,13 +24,7 @@ async fn an_event_of_no_concern_is_let_go(db: PgPool) {
     json["source"] = json!("product");
     json["type"] = json!("stock.rejected.v1");
     json["data"] = json!({ "order_id": order, "refusal": { "type": "too-late" } });
-    assert_eq!(
-        service
-            .client()
-            .deliver_raw("/events/product", json.to_string())
-            .await,
-        "SUCCESS"
-    );
+    assert_eq!(service.client().deliver_raw("/events/product", json.to_string()).await, "SUCCESS");
     assert_eq!((service.seen(), failed(&db).await), (vec![], vec![]));
 }
 
@@ -39,9 +33,7 @@ async fn refused(db: &PgPool, path: &str, body: String) -> String {
     assert_eq!(service.client().deliver_raw(path, body).await, "DROP");
     assert_eq!(service.seen(), []);
     let rows = failed(db).await;
-    let [(_, reason, error, attempts, handled)] = rows.as_slice() else {
-        panic!("{rows:?}")
-    };
+    let [(_, reason, error, attempts, handled)] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((reason.as_str(), *attempts, *handled), ("refused", 1, false));
     error.clone()
 }
@@ -77,19 +69,13 @@ async fn missing_data_is_refused_with_a_row(db: PgPool) {
     let mut json = envelope(Uuid::now_v7(), 1).to_json();
     json["data"] = json!({ "order_id": Uuid::now_v7() });
     let error = refused(&db, "/events/order", json.to_string()).await;
-    assert!(
-        error.contains("order.expired.v1 has unreadable data: missing field `number`"),
-        "{error}"
-    );
+    assert!(error.contains("order.expired.v1 has unreadable data: missing field `number`"), "{error}");
 }
 
 #[sqlx::test(migrations = "../../migrations/order")]
 async fn an_event_on_anothers_topic_is_refused(db: PgPool) {
     let event = envelope(Uuid::now_v7(), 1).to_json().to_string();
-    assert_eq!(
-        refused(&db, "/events/product", event).await,
-        "published by order to the topic of product"
-    );
+    assert_eq!(refused(&db, "/events/product", event).await, "published by order to the topic of product");
 }
 
 #[sqlx::test(migrations = "../../migrations/order")]
@@ -106,13 +92,7 @@ async fn a_refusal_is_one_row_with_its_place_and_its_attempts(db: PgPool) {
     let client = service.client().with("__partition", "3").with("__offset", "41");
     assert_eq!(client.deliver(&event).await, "DROP");
     assert_eq!(client.deliver(&event).await, "DROP");
-    let row = (
-        "order".to_owned(),
-        "refused".to_owned(),
-        "an order of nothing".to_owned(),
-        2,
-        false,
-    );
+    let row = ("order".to_owned(), "refused".to_owned(), "an order of nothing".to_owned(), 2, false);
     assert_eq!(failed(&db).await, [row]);
     let columns: (Uuid, String, Uuid, i64, i32, i64, Vec<u8>) = sqlx::query_as(
         "select event_id, type, subject, sequence, partition, kafka_offset, payload from failed_event",
@@ -121,15 +101,7 @@ async fn a_refusal_is_one_row_with_its_place_and_its_attempts(db: PgPool) {
     .await
     .unwrap();
     let payload = event.to_json().to_string().into_bytes();
-    let expected = (
-        event.id.0,
-        "order.expired.v1".to_owned(),
-        event.subject,
-        7,
-        3,
-        41,
-        payload,
-    );
+    let expected = (event.id.0, "order.expired.v1".to_owned(), event.subject, 7, 3, 41, payload);
     assert_eq!(columns, expected);
 }
 
@@ -138,24 +110,15 @@ async fn the_same_rubbish_at_two_places_is_two_failures(db: PgPool) {
     let client = Service::new(&db).client().with("__partition", "3");
     for offset in ["41", "42", "42"] {
         let client = client.with("__offset", offset);
-        assert_eq!(
-            client.deliver_raw("/events/order", "rubbish".to_owned()).await,
-            "DROP"
-        );
+        assert_eq!(client.deliver_raw("/events/order", "rubbish".to_owned()).await, "DROP");
     }
-    assert_eq!(
-        failed(&db).await.iter().map(|row| row.3).collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(failed(&db).await.iter().map(|row| row.3).collect::<Vec<_>>(), [1, 2]);
     // Without a place, what it holds tells one from another.
     let client = Service::new(&db).client();
     for body in ["rubbish", "rubbish", "litter"] {
         assert_eq!(client.deliver_raw("/events/order", body.to_owned()).await, "DROP");
     }
-    assert_eq!(
-        failed(&db).await.iter().map(|row| row.3).collect::<Vec<_>>(),
-        [1, 2, 2, 1]
-    );
+    assert_eq!(failed(&db).await.iter().map(|row| row.3).collect::<Vec<_>>(), [1, 2, 2, 1]);
 }
 
 #[sqlx::test(migrations = "../../migrations/order")]
@@ -176,12 +139,6 @@ async fn without_a_database_nothing_is_dropped(db: PgPool) {
     let client = service.client();
     db.close().await;
     assert_eq!(client.deliver(&envelope(Uuid::now_v7(), 1)).await, "RETRY");
-    assert_eq!(
-        client.deliver_raw("/events/order", "rubbish".to_owned()).await,
-        "RETRY"
-    );
-    assert_eq!(
-        client.deliver_raw("/dead/order", "rubbish".to_owned()).await,
-        "RETRY"
-    );
+    assert_eq!(client.deliver_raw("/events/order", "rubbish".to_owned()).await, "RETRY");
+    assert_eq!(client.deliver_raw("/dead/order", "rubbish".to_owned()).await, "RETRY");
 }

@@ -28,10 +28,7 @@ async fn an_event_that_the_broker_would_not_take_is_never_a_fact(db: PgPool) {
     large.event = expired_with_number(large.subject, "9".repeat(500_000));
     let mut tx = db.begin().await.unwrap();
     let error = outbox::enqueue(&mut tx, &large).await.unwrap_err();
-    assert_eq!(
-        error.as_database_error().and_then(|error| error.constraint()),
-        Some("outbox_data_small")
-    );
+    assert_eq!(error.as_database_error().and_then(|error| error.constraint()), Some("outbox_data_small"));
 }
 
 #[sqlx::test(migrations = "../../migrations/order")]
@@ -107,10 +104,5 @@ async fn the_inbox_knows_an_event_once_its_handling_has_committed(db: PgPool) {
     let mut tx = db.begin().await.unwrap();
     assert!(!inbox::first_time(&mut tx, &event).await.unwrap());
     assert_eq!(inbox::prune(&mut tx, noon()).await.unwrap(), 0);
-    assert_eq!(
-        inbox::prune(&mut tx, chrono::Utc::now() + Duration::days(1))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(inbox::prune(&mut tx, chrono::Utc::now() + Duration::days(1)).await.unwrap(), 1);
 }

@@ -35,16 +35,9 @@ fn assert_nothing_overtook(records: &[Published]) {
     for record in records {
         let event = &record.event;
         let highest = highest.entry(event.subject).or_default();
-        assert!(
-            event.sequence <= *highest + 1,
-            "{} overtook after {highest}",
-            event.sequence
-        );
+        assert!(event.sequence <= *highest + 1, "{} overtook after {highest}", event.sequence);
         *highest = event.sequence.max(*highest);
-        assert!(
-            in_bulk.insert((record.bulk, event.subject)),
-            "two events of one key in a bulk"
-        );
+        assert!(in_bulk.insert((record.bulk, event.subject)), "two events of one key in a bulk");
         assert_eq!(record.partition_key, Some(event.subject.to_string()));
         assert_eq!(record.content_type, "application/cloudevents+json");
         assert_eq!(record.topic, "order");
@@ -52,11 +45,7 @@ fn assert_nothing_overtook(records: &[Published]) {
 }
 
 fn distinct(records: &[Published]) -> usize {
-    records
-        .iter()
-        .map(|record| record.event.id)
-        .collect::<HashSet<EventId>>()
-        .len()
+    records.iter().map(|record| record.event.id).collect::<HashSet<EventId>>().len()
 }
 
 #[sqlx::test(migrations = "../../migrations/order")]
@@ -137,10 +126,7 @@ async fn an_outage_delays_and_loses_nothing(db: PgPool) {
     fake.fail_publishes(false);
     let published = fake.published_at_least(2).await;
     eventually(|| async { pending(&wide).await == 0 }).await;
-    assert_eq!(
-        published.iter().map(|event| event.sequence).collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(published.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 2]);
     relay.stop().await;
     wide.close().await;
 }
@@ -171,10 +157,7 @@ async fn an_event_of_a_newer_release_stops_only_its_own_key(db: PgPool) {
     let wide = wide(&db).await;
     let newer = Uuid::now_v7();
     commit(&db, newer).await;
-    sqlx::query("update outbox set type = 'order.split.v1'")
-        .execute(&db)
-        .await
-        .unwrap();
+    sqlx::query("update outbox set type = 'order.split.v1'").execute(&db).await.unwrap();
     commit(&db, newer).await;
     let relay = Running::start(&wide, &fake);
     let other = Uuid::now_v7();
@@ -184,15 +167,9 @@ async fn an_event_of_a_newer_release_stops_only_its_own_key(db: PgPool) {
     let published = fake.published_at_least(1).await;
     assert_eq!(published[0].subject, other);
     eventually(|| async { pending(&wide).await == 2 }).await;
-    sqlx::query("update outbox set type = 'order.expired.v1'")
-        .execute(&db)
-        .await
-        .unwrap();
+    sqlx::query("update outbox set type = 'order.expired.v1'").execute(&db).await.unwrap();
     let published = fake.published_at_least(3).await;
-    assert_eq!(
-        published.iter().map(|event| event.sequence).collect::<Vec<_>>(),
-        [1, 1, 2]
-    );
+    assert_eq!(published.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 1, 2]);
     relay.stop().await;
     assert_eq!(pending(&db).await, 0);
     wide.close().await;
@@ -208,15 +185,9 @@ async fn a_bulk_never_outgrows_what_the_sidecar_takes() {
             event
         })
         .collect();
-    connect(&fake)
-        .bulk_publish(contracts::App::Order, &events)
-        .await
-        .unwrap();
+    connect(&fake).bulk_publish(contracts::App::Order, &events).await.unwrap();
     let bulks: Vec<usize> = fake.records().iter().map(|record| record.bulk).collect();
     assert_eq!(bulks, [1, 1, 2, 2, 3]);
-    connect(&fake)
-        .bulk_publish(contracts::App::Order, &[])
-        .await
-        .unwrap();
+    connect(&fake).bulk_publish(contracts::App::Order, &[]).await.unwrap();
     assert_eq!(fake.records().len(), 5);
 }

@@ -28,20 +28,11 @@ pub(crate) fn connect(fake: &FakeSidecar) -> Sidecar {
 /// A pool wide enough for what a test does at the same time. To be closed, or the database cannot be dropped.
 pub(crate) async fn wide(db: &PgPool) -> PgPool {
     let options = (*db.connect_options()).clone();
-    PgPoolOptions::new()
-        .max_connections(30)
-        .connect_with(options)
-        .await
-        .unwrap()
+    PgPoolOptions::new().max_connections(30).connect_with(options).await.unwrap()
 }
 
 pub(crate) fn expired_with_number(order: Uuid, number: String) -> Event {
-    OrderExpired {
-        order_id: OrderId(order),
-        number,
-        customer_id: UserId(Uuid::nil()),
-    }
-    .into()
+    OrderExpired { order_id: OrderId(order), number, customer_id: UserId(Uuid::nil()) }.into()
 }
 
 pub(crate) fn new_event(subject: Uuid) -> NewEvent {
@@ -93,18 +84,9 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(db: &PgPool, fake: &FakeSidecar) -> Running {
         let (outbox, shutdown) = (Outbox::new(), CancellationToken::new());
-        let task = tokio::spawn(relay(
-            outbox.clone(),
-            db.clone(),
-            connect(fake),
-            App::Order,
-            shutdown.clone(),
-        ));
-        Running {
-            outbox,
-            task,
-            shutdown,
-        }
+        let task =
+            tokio::spawn(relay(outbox.clone(), db.clone(), connect(fake), App::Order, shutdown.clone()));
+        Running { outbox, task, shutdown }
     }
 
     pub(crate) async fn stop(self) {
@@ -131,11 +113,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(db: &PgPool) -> Service {
-        Service {
-            db: db.clone(),
-            seen: Arc::default(),
-            mood: Arc::new(Mutex::new(Mood::Works)),
-        }
+        Service { db: db.clone(), seen: Arc::default(), mood: Arc::new(Mutex::new(Mood::Works)) }
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
@@ -148,12 +126,7 @@ impl Service {
 
     /// Its router, as `payment` would mount it.
     pub(crate) fn client(&self) -> Client {
-        Client::new(events::router(
-            App::Payment,
-            self.db.clone(),
-            self.clone(),
-            handle,
-        ))
+        Client::new(events::router(App::Payment, self.db.clone(), self.clone(), handle))
     }
 }
 
@@ -194,13 +167,9 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) 
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait)
-        .await
-        .expect("it did not happen in time");
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it did not happen in time");
 }
 
 pub(crate) async fn pending(db: &PgPool) -> i64 {
-    sidecar::outbox::pending(&mut db.acquire().await.unwrap())
-        .await
-        .unwrap()
+    sidecar::outbox::pending(&mut db.acquire().await.unwrap()).await.unwrap()
 }

@@ -20,10 +20,7 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Credentials")
-            .field("email", &self.email)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Credentials").field("email", &self.email).finish_non_exhaustive()
     }
 }
 
@@ -53,11 +50,7 @@ impl Session {
         credentials: Credentials,
     ) -> Result<Session, CallError> {
         let token = log_in(&transport, &credentials).await?;
-        Ok(Session {
-            transport,
-            credentials,
-            token: Mutex::new(token),
-        })
+        Ok(Session { transport, credentials, token: Mutex::new(token) })
     }
 
     pub(super) async fn ask<T: for<'de> Deserialize<'de>>(&self, call: Call) -> Result<T, CallError> {
@@ -85,15 +78,10 @@ impl Session {
 
 async fn log_in(transport: &Transport, credentials: &Credentials) -> Result<Token, CallError> {
     let asked_at = Instant::now();
-    let answer = transport
-        .send(&Call::new(Operation::LogIn).body(credentials))
-        .await?;
+    let answer = transport.send(&Call::new(Operation::LogIn).body(credentials)).await?;
     let logged_in: LoggedIn = read(Operation::LogIn, &answer)?;
     let lifetime = Duration::from_secs(logged_in.expires_in);
     // Half of a very short life is left for use rather than none.
     let usable = lifetime.saturating_sub(MARGIN).max(lifetime / 2);
-    Ok(Token {
-        value: logged_in.access_token.into(),
-        renew_at: asked_at + usable,
-    })
+    Ok(Token { value: logged_in.access_token.into(), renew_at: asked_at + usable })
 }

@@ -29,10 +29,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new(operation: Operation) -> Call {
-        let path = operation
-            .row()
-            .path
-            .expect("invariant: only public operations are asked for");
+        let path = operation.row().path.expect("invariant: only public operations are asked for");
         Call {
             operation,
             path: path.to_owned(),
@@ -120,16 +117,9 @@ pub enum CallError {
     #[error("{} was refused: {problem}", operation.name())]
     Refused { operation: Operation, problem: Problem },
     #[error("{} was not answered within {} s: {last}", operation.name(), waited.as_secs())]
-    GaveUp {
-        operation: Operation,
-        waited: Duration,
-        last: String,
-    },
+    GaveUp { operation: Operation, waited: Duration, last: String },
     #[error("the answer to {} cannot be read", operation.name())]
-    Unreadable {
-        operation: Operation,
-        source: serde_json::Error,
-    },
+    Unreadable { operation: Operation, source: serde_json::Error },
 }
 
 /// How often a request had to be sent again.
@@ -188,11 +178,7 @@ impl Transport {
             };
             let waited = started.elapsed();
             if waited + pause > self.patience {
-                return Err(CallError::GaveUp {
-                    operation,
-                    waited,
-                    last: why,
-                });
+                return Err(CallError::GaveUp { operation, waited, last: why });
             }
             tokio::time::sleep(pause).await;
             back_off = (back_off * 2).min(LONGEST_BACK_OFF);
@@ -215,26 +201,17 @@ impl Transport {
             // asked again under its key.
             200..=299 if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() => {
                 self.unavailable.fetch_add(1, Ordering::Relaxed);
-                Attempt::Later {
-                    pause: None,
-                    why: format!("{status} with half an answer"),
-                }
+                Attempt::Later { pause: None, why: format!("{status} with half an answer") }
             }
             200..=299 => Attempt::Answered(body.into()),
             429 => {
                 self.rate_limited.fetch_add(1, Ordering::Relaxed);
                 let why = Problem::read(status, &body).to_string();
-                Attempt::Later {
-                    pause: pause.or(Some(RATE_LIMIT_PAUSE)),
-                    why,
-                }
+                Attempt::Later { pause: pause.or(Some(RATE_LIMIT_PAUSE)), why }
             }
             500..=599 => {
                 self.unavailable.fetch_add(1, Ordering::Relaxed);
-                Attempt::Later {
-                    pause,
-                    why: Problem::read(status, &body).to_string(),
-                }
+                Attempt::Later { pause, why: Problem::read(status, &body).to_string() }
             }
             _ => Attempt::Refused(Problem::read(status, &body)),
         }
@@ -242,18 +219,13 @@ impl Transport {
 
     fn unreachable(&self, error: reqwest::Error) -> Attempt {
         self.unavailable.fetch_add(1, Ordering::Relaxed);
-        Attempt::Later {
-            pause: None,
-            why: format!("{:#}", anyhow::Error::from(error)),
-        }
+        Attempt::Later { pause: None, why: format!("{:#}", anyhow::Error::from(error)) }
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
         let method = reqwest::Method::from_bytes(call.operation.row().method.name().as_bytes())
             .expect("invariant: the table's methods are HTTP's");
-        let mut request = self
-            .http
-            .request(method, format!("{}{}", self.gateway, call.path));
+        let mut request = self.http.request(method, format!("{}{}", self.gateway, call.path));
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -264,9 +236,7 @@ impl Transport {
             request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = &call.body {
-            request = request
-                .header("Content-Type", "application/json")
-                .body(body.clone());
+            request = request.header("Content-Type", "application/json").body(body.clone());
         }
         request
     }
@@ -300,19 +270,13 @@ mod tests {
 
     fn pause(text: &'static str) -> Option<Duration> {
         let now = "2026-01-05T10:00:00Z".parse().unwrap();
-        retry_after(
-            &HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]),
-            now,
-        )
+        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]), now)
     }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(pause("3"), Some(Duration::from_secs(3)));
-        assert_eq!(
-            pause("Mon, 05 Jan 2026 10:00:07 GMT"),
-            Some(Duration::from_secs(7))
-        );
+        assert_eq!(pause("Mon, 05 Jan 2026 10:00:07 GMT"), Some(Duration::from_secs(7)));
         assert_eq!(pause("Mon, 05 Jan 2026 09:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(pause("soon"), None);
         assert_eq!(retry_after(&HeaderMap::new(), Utc::now()), None);
@@ -322,9 +286,6 @@ mod tests {
     fn a_refusal_without_a_problem_is_named_by_its_status() {
         assert_eq!(Problem::read(404, b"not here").to_string(), "404 status-404");
         let body = br#"{"type":"/problems/price-changed","title":"x","status":409,"detail":"now 2.50"}"#;
-        assert_eq!(
-            Problem::read(409, body).to_string(),
-            "409 price-changed (now 2.50)"
-        );
+        assert_eq!(Problem::read(409, body).to_string(), "409 price-changed (now 2.50)");
     }
 }

@@ -19,32 +19,10 @@ fn the_file_that_comes_along_is_read_whole() {
     assert_eq!(sales.total(), 20_971_511);
     assert_eq!(sales.unreadable, []);
     let buyers = sales.buyers();
-    assert_eq!(
-        buyers
-            .iter()
-            .filter(|buyer| matches!(buyer, Buyer::Customer(_)))
-            .count(),
-        87
-    );
-    assert_eq!(
-        buyers
-            .iter()
-            .filter(|buyer| matches!(buyer, Buyer::OfInvoice(_)))
-            .count(),
-        3
-    );
-    assert_eq!(
-        sales.invoices.iter().map(|invoice| invoice.lines.len()).max(),
-        Some(259)
-    );
-    assert_eq!(
-        sales
-            .products
-            .iter()
-            .filter(|product| product.price.zero_amount())
-            .count(),
-        1
-    );
+    assert_eq!(buyers.iter().filter(|buyer| matches!(buyer, Buyer::Customer(_))).count(), 87);
+    assert_eq!(buyers.iter().filter(|buyer| matches!(buyer, Buyer::OfInvoice(_))).count(), 3);
+    assert_eq!(sales.invoices.iter().map(|invoice| invoice.lines.len()).max(), Some(259));
+    assert_eq!(sales.products.iter().filter(|product| product.price.zero_amount()).count(), 1);
 }
 
 #[test]
@@ -65,18 +43,9 @@ fn every_invoice_has_a_key_and_a_reference_of_its_own() {
     let first = &sales.invoices[0];
     assert_eq!(first.idempotency_key(), "replay-invoice-536370");
     assert_eq!(first.reference(), "invoice 536370 2010-12-01T08:45:00");
-    let keys: HashSet<String> = sales
-        .invoices
-        .iter()
-        .map(|invoice| invoice.idempotency_key())
-        .collect();
+    let keys: HashSet<String> = sales.invoices.iter().map(|invoice| invoice.idempotency_key()).collect();
     assert_eq!(keys.len(), 392);
-    assert!(
-        sales
-            .invoices
-            .iter()
-            .all(|invoice| invoice.reference().len() <= 100)
-    );
+    assert!(sales.invoices.iter().all(|invoice| invoice.reference().len() <= 100));
 }
 
 #[test]
@@ -88,24 +57,11 @@ fn a_product_is_a_stock_code_at_one_price_with_all_that_is_sold_of_it() {
         "C536372,22728,CLOCK,-24,12/1/2010 9:10,3.75,12583,France",
         "536373,BANK CHARGES,Bank Charges,1,12/1/2010 9:20,15,12583,France",
     ]);
-    let products: Vec<(&str, u64)> = sales
-        .products
-        .iter()
-        .map(|product| (product.sku.as_str(), product.sold))
-        .collect();
-    assert_eq!(
-        products,
-        [("22728@375", 25), ("22728@325", 2), ("BANK-CHARGES@1500", 1)]
-    );
+    let products: Vec<(&str, u64)> =
+        sales.products.iter().map(|product| (product.sku.as_str(), product.sold)).collect();
+    assert_eq!(products, [("22728@375", 25), ("22728@325", 2), ("BANK-CHARGES@1500", 1)]);
     assert!(!sales.products[2].stock_controlled);
-    assert_eq!(
-        sales
-            .invoices
-            .iter()
-            .map(|invoice| invoice.total)
-            .collect::<Vec<_>>(),
-        [9_375, 650, 1_500]
-    );
+    assert_eq!(sales.invoices.iter().map(|invoice| invoice.total).collect::<Vec<_>>(), [9_375, 650, 1_500]);
     assert_eq!(sales.invoices[0].lines.len(), 2);
     assert_eq!(sales.invoices[1].buyer.email(), "invoice-536371@example.com");
     assert_eq!(sales.cancellations, 1);
@@ -150,13 +106,7 @@ fn a_file_of_another_shape_is_an_error() {
     let path = folder.path().join("orders.csv");
     std::fs::write(&path, "a,b\n1,2\n").unwrap();
     let error = format!("{:#}", Source::File(path).read().unwrap_err());
-    assert!(
-        error.ends_with("the first line names no column InvoiceNo"),
-        "{error}"
-    );
-    let error = format!(
-        "{:#}",
-        Source::File(folder.path().join("none.csv")).read().unwrap_err()
-    );
+    assert!(error.ends_with("the first line names no column InvoiceNo"), "{error}");
+    let error = format!("{:#}", Source::File(folder.path().join("none.csv")).read().unwrap_err());
     assert!(error.starts_with("cannot read "), "{error}");
 }

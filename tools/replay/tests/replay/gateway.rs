@@ -53,10 +53,7 @@ impl Gateway {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let administrator = credentials("admin@example.com");
-        gateway
-            .kept()
-            .passwords
-            .insert(administrator.email.clone(), administrator.password.clone());
+        gateway.kept().passwords.insert(administrator.email.clone(), administrator.password.clone());
         let router = Router::new()
             .route("/v1/users", post(register))
             .route("/v1/sessions", post(log_in))
@@ -82,10 +79,7 @@ impl Gateway {
 }
 
 pub(crate) fn credentials(email: &str) -> Credentials {
-    Credentials {
-        email: email.to_owned(),
-        password: "a long password".to_owned(),
-    }
+    Credentials { email: email.to_owned(), password: "a long password".to_owned() }
 }
 
 fn problem(status: u16, name: &str) -> Response {
@@ -117,9 +111,8 @@ async fn turn_away(State(gateway): State<Gateway>, request: Request, next: Next)
 )]
 impl Kept {
     fn caller(&self, headers: &HeaderMap) -> Result<String, Response> {
-        let token = headers
-            .get("authorization")
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let token =
+            headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let caller = token.and_then(|token| self.tokens.get(token));
         caller.cloned().ok_or_else(|| problem(401, "invalid-token"))
     }
@@ -132,15 +125,11 @@ impl Kept {
         act: impl FnOnce(&mut Kept, &str) -> Value,
     ) -> Result<Value, Response> {
         let caller = self.caller(headers)?;
-        let key = headers
-            .get("idempotency-key")
-            .ok_or_else(|| problem(400, "idempotency-key-missing"))?;
+        let key = headers.get("idempotency-key").ok_or_else(|| problem(400, "idempotency-key-missing"))?;
         let key = (caller.clone(), key.to_str().unwrap().to_owned());
         if let Some((request, answer)) = self.answers.get(&key) {
             let same = request == body;
-            return same
-                .then(|| answer.clone())
-                .ok_or_else(|| problem(422, "idempotency-key-reused"));
+            return same.then(|| answer.clone()).ok_or_else(|| problem(422, "idempotency-key-reused"));
         }
         let answer = act(self, &caller);
         self.answers.insert(key, (body.clone(), answer.clone()));
@@ -194,9 +183,7 @@ async fn add_payment_method(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Answer {
-    let answer = gateway
-        .kept()
-        .once(&headers, &body, |_, _| json!({"id": Uuid::now_v7()}))?;
+    let answer = gateway.kept().once(&headers, &body, |_, _| json!({"id": Uuid::now_v7()}))?;
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
@@ -204,11 +191,8 @@ async fn place(State(gateway): State<Gateway>, headers: HeaderMap, Json(body): J
     let answer = gateway.kept().once(&headers, &body, |kept, caller| {
         let mut total = 0;
         for line in body["lines"].as_array().unwrap() {
-            let product = kept
-                .products
-                .iter_mut()
-                .find(|product| product["product_id"] == line["product_id"])
-                .unwrap();
+            let product =
+                kept.products.iter_mut().find(|product| product["product_id"] == line["product_id"]).unwrap();
             let quantity = line["quantity"].as_i64().unwrap();
             total += quantity * product["price"]["amount"].as_i64().unwrap();
             product["allocated"] = json!(product["allocated"].as_i64().unwrap() + quantity);
@@ -236,11 +220,7 @@ async fn read_order(
         return Err(problem(404, "not-found"));
     }
     let ended = !kept.read.insert(order_id.clone());
-    let order = kept
-        .orders
-        .iter_mut()
-        .find(|order| order["id"] == order_id.as_str())
-        .unwrap();
+    let order = kept.orders.iter_mut().find(|order| order["id"] == order_id.as_str()).unwrap();
     if ended && order["status"] == "placed" {
         order["status"] = json!("confirmed");
         order["ended_at"] = json!(now());
@@ -255,10 +235,7 @@ async fn list_orders(
 ) -> Answer {
     let kept = gateway.kept();
     let caller = kept.caller(&headers)?;
-    let mine = kept
-        .orders
-        .iter()
-        .filter(|order| kept.owners[order["id"].as_str().unwrap()] == caller);
+    let mine = kept.orders.iter().filter(|order| kept.owners[order["id"].as_str().unwrap()] == caller);
     Ok(page(&query, mine.cloned().collect()))
 }
 
@@ -269,10 +246,7 @@ async fn list_stock(
 ) -> Answer {
     let kept = gateway.kept();
     kept.caller(&headers)?;
-    let controlled = kept
-        .products
-        .iter()
-        .filter(|product| product["stock_controlled"] == true);
+    let controlled = kept.products.iter().filter(|product| product["stock_controlled"] == true);
     let levels = controlled.map(|product| {
         let (on_hand, allocated) = (&product["on_hand"], &product["allocated"]);
         let available = on_hand.as_i64().unwrap() - allocated.as_i64().unwrap();

@@ -33,20 +33,12 @@ pub(super) fn render(root: &Path) -> String {
 fn channels() -> Value {
     let channel = |topic: App| {
         let messages: Map<String, Value> = published_by(topic)
-            .map(|row| {
-                (
-                    row.name.to_owned(),
-                    reference(&["components", "messages", row.name]),
-                )
-            })
+            .map(|row| (row.name.to_owned(), reference(&["components", "messages", row.name])))
             .collect();
         let description = format!("What {topic} publishes. The key is the subject.");
         json!({ "address": topic.name(), "description": description, "messages": messages })
     };
-    topics()
-        .map(|topic| (topic.name().to_owned(), channel(topic)))
-        .collect::<Map<_, _>>()
-        .into()
+    topics().map(|topic| (topic.name().to_owned(), channel(topic))).collect::<Map<_, _>>().into()
 }
 
 fn operations() -> Value {
@@ -55,19 +47,14 @@ fn operations() -> Value {
         if topics().any(|topic| topic == app) {
             let messages =
                 published_by(app).map(|row| reference(&["channels", app.name(), "messages", row.name]));
-            operations.insert(
-                format!("{app}.publishes"),
-                operation("send", app, messages.collect()),
-            );
+            operations.insert(format!("{app}.publishes"), operation("send", app, messages.collect()));
         }
         for topic in subscriptions(app) {
             let messages = published_by(topic)
                 .filter(|row| row.subscribers.contains(&app))
                 .map(|row| reference(&["channels", topic.name(), "messages", row.name]));
-            operations.insert(
-                format!("{app}.receives.{topic}"),
-                operation("receive", topic, messages.collect()),
-            );
+            operations
+                .insert(format!("{app}.receives.{topic}"), operation("receive", topic, messages.collect()));
         }
     }
     operations.into()
@@ -90,11 +77,7 @@ fn messages(root: &Path) -> Value {
         }
         message
     };
-    EVENTS
-        .iter()
-        .map(|row| (row.name.to_owned(), message(row)))
-        .collect::<Map<_, _>>()
-        .into()
+    EVENTS.iter().map(|row| (row.name.to_owned(), message(row))).collect::<Map<_, _>>().into()
 }
 
 fn published_by(topic: App) -> impl Iterator<Item = &'static Row> {
@@ -107,11 +90,7 @@ fn reference(path: &[&str]) -> Value {
 
 /// The event as its snapshot in crates/contracts has it: JSON after a head between two lines of dashes.
 fn golden(root: &Path, event_type: EventType) -> Option<Value> {
-    let folder = root
-        .join("crates")
-        .join("contracts")
-        .join("tests")
-        .join("snapshots");
+    let folder = root.join("crates").join("contracts").join("tests").join("snapshots");
     let text = std::fs::read_to_string(folder.join(format!("golden__{}.snap", event_type.name()))).ok()?;
     let (_, body) = text.strip_prefix("---\n")?.split_once("\n---\n")?;
     serde_json::from_str(body).ok()
@@ -128,10 +107,8 @@ fn schema(example: &Value) -> Value {
                     _ => (name.clone(), schema(value)),
                 })
                 .collect();
-            let required: Vec<&String> = fields
-                .keys()
-                .filter(|name| !OPTIONAL.contains(&name.as_str()))
-                .collect();
+            let required: Vec<&String> =
+                fields.keys().filter(|name| !OPTIONAL.contains(&name.as_str())).collect();
             json!({ "type": "object", "required": required, "properties": properties })
         }
         Value::Array(items) => json!({ "type": "array", "items": items.first().map_or(json!({}), schema) }),
@@ -200,14 +177,8 @@ fn write_nested(text: &mut String, value: &Value, depth: usize) {
 }
 
 fn key(name: &str) -> String {
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
-    if plain {
-        name.to_owned()
-    } else {
-        Value::String(name.to_owned()).to_string()
-    }
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    if plain { name.to_owned() } else { Value::String(name.to_owned()).to_string() }
 }
 
 fn put(text: &mut String, part: std::fmt::Arguments<'_>) {
@@ -226,10 +197,7 @@ mod tests {
             &json!({ "a": { "$ref": "#/b" }, "c": [{ "d": 1 }], "e": [], "f": "x: y" }),
             0,
         );
-        assert_eq!(
-            text,
-            "a:\n  \"$ref\": \"#/b\"\nc:\n  -\n    d: 1\ne: []\nf: \"x: y\"\n"
-        );
+        assert_eq!(text, "a:\n  \"$ref\": \"#/b\"\nc:\n  -\n    d: 1\ne: []\nf: \"x: y\"\n");
     }
 
     #[test]
@@ -242,10 +210,7 @@ mod tests {
         }));
         assert_eq!(schema["properties"]["id"]["format"], "uuid");
         assert_eq!(schema["properties"]["at"]["format"], "date-time");
-        assert_eq!(
-            schema["properties"]["lines"]["items"]["properties"]["quantity"]["type"],
-            "integer"
-        );
+        assert_eq!(schema["properties"]["lines"]["items"]["properties"]["quantity"]["type"], "integer");
         assert!(!schema["required"].as_array().unwrap().contains(&json!("traceid")));
     }
 }

@@ -37,20 +37,15 @@ pub(super) fn render(app: App) -> String {
 /// Nothing may be invoked but what the operation table gives a caller, by that caller.
 fn access_control(app: App) -> String {
     let mut text = String::from("  accessControl:\n    defaultAction: deny\n    trustDomain: public\n");
-    let callers: Vec<App> = App::ALL
-        .into_iter()
-        .filter(|caller| owned_by(app).any(|row| row.callers.contains(caller)))
-        .collect();
+    let callers: Vec<App> =
+        App::ALL.into_iter().filter(|caller| owned_by(app).any(|row| row.callers.contains(caller))).collect();
     if callers.is_empty() {
         text.push_str("    policies: []\n");
         return text;
     }
     text.push_str("    policies:\n");
     for caller in callers {
-        put(
-            &mut text,
-            format_args!("    - appId: {caller}\n      defaultAction: deny\n"),
-        );
+        put(&mut text, format_args!("    - appId: {caller}\n      defaultAction: deny\n"));
         put(
             &mut text,
             format_args!("      trustDomain: public\n      namespace: default\n      operations:\n"),
@@ -75,20 +70,14 @@ fn interfaces(app: App) -> String {
         names.push("publish");
     }
     for name in names {
-        put(
-            &mut text,
-            format_args!("    - {{ name: {name}, version: v1, protocol: grpc }}\n"),
-        );
+        put(&mut text, format_args!("    - {{ name: {name}, version: v1, protocol: grpc }}\n"));
     }
     text
 }
 
 /// The store also holds what only the sidecar itself may use.
 fn scopes(app: App) -> String {
-    let names: Vec<String> = secrets::readable_by(app)
-        .iter()
-        .map(|name| format!("\"{name}\""))
-        .collect();
+    let names: Vec<String> = secrets::readable_by(app).iter().map(|name| format!("\"{name}\"")).collect();
     format!(
         "  secrets:\n    scopes:\n    - {{ storeName: secrets, defaultAccess: deny, allowedSecrets: [{}] }}\n",
         names.join(", ")

@@ -12,18 +12,9 @@ pub(super) fn render() -> String {
             &mut text,
             format_args!("\n## Topic `{topic}`\n\n| event | subscribers | meaning |\n|---|---|---|\n"),
         );
-        for Row {
-            name,
-            subscribers,
-            meaning,
-            ..
-        } in EVENTS.iter().filter(|row| row.publisher == topic)
-        {
+        for Row { name, subscribers, meaning, .. } in EVENTS.iter().filter(|row| row.publisher == topic) {
             let subscribers: Vec<&str> = subscribers.iter().map(|app| app.name()).collect();
-            put(
-                &mut text,
-                format_args!("| `{name}` | {} | {meaning} |\n", subscribers.join(", ")),
-            );
+            put(&mut text, format_args!("| `{name}` | {} | {meaning} |\n", subscribers.join(", ")));
         }
     }
     text.push_str(
@@ -31,15 +22,9 @@ pub(super) fn render() -> String {
     );
     for topic in topics() {
         for subscriber in contracts::App::ALL {
-            if EVENTS
-                .iter()
-                .any(|row| row.publisher == topic && row.subscribers.contains(&subscriber))
-            {
+            if EVENTS.iter().any(|row| row.publisher == topic && row.subscribers.contains(&subscriber)) {
                 let dead = dead_letter_topic(topic, subscriber);
-                put(
-                    &mut text,
-                    format_args!("| `{dead}` | {subscriber} of {topic} |\n"),
-                );
+                put(&mut text, format_args!("| `{dead}` | {subscriber} of {topic} |\n"));
             }
         }
     }
@@ -81,12 +66,7 @@ mod tests {
     fn every_event_has_one_row() {
         let text = render();
         for row in EVENTS {
-            assert_eq!(
-                text.matches(&format!("| `{}` |", row.name)).count(),
-                1,
-                "{}",
-                row.name
-            );
+            assert_eq!(text.matches(&format!("| `{}` |", row.name)).count(), 1, "{}", row.name);
         }
     }
 }

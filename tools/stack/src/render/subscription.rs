@@ -64,13 +64,7 @@ mod tests {
                 assert_eq!(text.matches(&name).count(), 1, "{name}");
             }
         }
-        assert_eq!(
-            text.matches("deadLetterTopic:").count(),
-            text.matches("rawPayload").count()
-        );
-        assert_eq!(
-            text.matches("default:").count(),
-            text.matches("kind: Subscription").count()
-        );
+        assert_eq!(text.matches("deadLetterTopic:").count(), text.matches("rawPayload").count());
+        assert_eq!(text.matches("default:").count(), text.matches("kind: Subscription").count());
     }
 }

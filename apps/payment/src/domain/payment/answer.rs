@@ -65,10 +65,7 @@ impl Payment {
             | Charge::Refunded { .. }
             | Charge::RefundFailed { .. } => return,
         }
-        self.charge = Charge::Captured {
-            intent: intent.clone(),
-            amount,
-        };
+        self.charge = Charge::Captured { intent: intent.clone(), amount };
         out.effects.push(Effect::Record(Record::Captured { amount }));
         out.effects.push(Effect::Posting(Posting::Capture { amount }));
         out.events.push(self.captured_event(amount));
@@ -85,9 +82,7 @@ impl Payment {
             }
             Charge::Creating { .. } | Charge::Confirming { .. } => {
                 self.note_receipt(ReceiptState::Failed, Some(intent.0.clone()), out);
-                Some(Refusal::PaymentDeclined {
-                    code: "canceled".to_owned(),
-                })
+                Some(Refusal::PaymentDeclined { code: "canceled".to_owned() })
             }
             Charge::Authorised { .. } => None,
             Charge::Waiting
@@ -112,16 +107,9 @@ impl Payment {
         match self.charge {
             Charge::Creating { .. } | Charge::Confirming { .. } => {
                 self.note_receipt(ReceiptState::Confirmed, Some(intent.0.clone()), out);
-                self.charge = Charge::Authorised {
-                    intent: intent.clone(),
-                    amount,
-                };
+                self.charge = Charge::Authorised { intent: intent.clone(), amount };
                 out.effects.push(Effect::Record(Record::Authorised { amount }));
-                let said = PaymentAuthorised {
-                    order_id: self.order_id,
-                    payment_id: self.id,
-                    amount,
-                };
+                let said = PaymentAuthorised { order_id: self.order_id, payment_id: self.id, amount };
                 out.events.push(said.into());
             }
             Charge::Cancelling { .. } if self.awaits(ticket) => self.repeat(now, out),
@@ -254,15 +242,8 @@ impl Payment {
                 self.note_receipt(ReceiptState::Confirmed, Some(reference), out);
                 self.charge = Charge::Refunded { intent, amount };
                 out.effects.push(Effect::Record(Record::Refunded { amount }));
-                out.effects.push(Effect::Posting(Posting::Refund {
-                    amount,
-                    cause: Cause::FinalEnd,
-                }));
-                let said = PaymentRefunded {
-                    order_id: self.order_id,
-                    payment_id: self.id,
-                    amount,
-                };
+                out.effects.push(Effect::Posting(Posting::Refund { amount, cause: Cause::FinalEnd }));
+                let said = PaymentRefunded { order_id: self.order_id, payment_id: self.id, amount };
                 out.events.push(said.into());
             }
             RefundSeen::Failed { reference } => self.fail_refund(Some(reference), out),

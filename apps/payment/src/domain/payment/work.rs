@@ -43,17 +43,9 @@ impl Payment {
         if let Some(Overdue { at, reports }) = self.overdue
             && at <= now
         {
-            out.events.push(
-                PaymentOverdue {
-                    order_id: self.order_id,
-                }
-                .into(),
-            );
+            out.events.push(PaymentOverdue { order_id: self.order_id }.into());
             let wait = FIRST_REPEAT * (1 << reports.min(MOST_DOUBLINGS));
-            self.overdue = Some(Overdue {
-                at: now + wait,
-                reports: reports + 1,
-            });
+            self.overdue = Some(Overdue { at: now + wait, reports: reports + 1 });
         }
     }
 
@@ -63,23 +55,18 @@ impl Payment {
         };
         self.calls += 1;
         let key = act.key(self.id, attempt.generation);
-        out.effects.push(Effect::Call(Call {
-            ticket: self.calls,
-            act,
-            key,
-        }));
+        out.effects.push(Effect::Call(Call { ticket: self.calls, act, key }));
     }
 
     /// What tells the outcome of the act in hand. Making an intent is never asked about: it is made again.
     fn question(&self) -> Option<Act> {
         match &self.charge {
-            Charge::Confirming { intent, .. } | Charge::Cancelling { intent, .. } => Some(Act::Read {
-                intent: intent.clone(),
-            }),
-            Charge::Refunding { intent, .. } => Some(Act::FindRefund {
-                intent: intent.clone(),
-                cause: Cause::FinalEnd,
-            }),
+            Charge::Confirming { intent, .. } | Charge::Cancelling { intent, .. } => {
+                Some(Act::Read { intent: intent.clone() })
+            }
+            Charge::Refunding { intent, .. } => {
+                Some(Act::FindRefund { intent: intent.clone(), cause: Cause::FinalEnd })
+            }
             Charge::Waiting
             | Charge::Creating { .. }
             | Charge::Authorised { .. }

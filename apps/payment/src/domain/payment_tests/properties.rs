@@ -12,14 +12,8 @@ use crate::domain::{Charge, Due, End, Input, IntentStatus, Method, Payment};
 
 /// What can become known of one order: what is due, whether stock is reserved, and at most one final end.
 fn any_facts() -> impl Strategy<Value = Vec<Input>> {
-    let foreign = Due {
-        method: Method::Foreign(PaymentMethodId(Uuid::from_u128(9))),
-        ..due(500)
-    };
-    let late = Due {
-        charge_by: now(),
-        ..due(500)
-    };
+    let foreign = Due { method: Method::Foreign(PaymentMethodId(Uuid::from_u128(9))), ..due(500) };
+    let late = Due { charge_by: now(), ..due(500) };
     let due = prop_oneof![4 => Just(due(500)), 1 => Just(foreign), 1 => Just(due(0)), 1 => Just(late)];
     let end = prop_oneof![
         Just(None),
@@ -27,20 +21,16 @@ fn any_facts() -> impl Strategy<Value = Vec<Input>> {
         Just(Some(End::Expired)),
         Just(Some(End::Cancelled))
     ];
-    (
-        proptest::option::weighted(0.9, due),
-        any::<bool>(),
-        any::<bool>(),
-        end,
-    )
-        .prop_map(|(due, reserved, confirmed, end)| {
+    (proptest::option::weighted(0.9, due), any::<bool>(), any::<bool>(), end).prop_map(
+        |(due, reserved, confirmed, end)| {
             let mut facts = Vec::new();
             facts.extend(due.map(Input::Placed));
             facts.extend(reserved.then_some(Input::StockReserved));
             facts.extend(confirmed.then_some(Input::Ended(End::Confirmed)));
             facts.extend(end.map(Input::Ended));
             facts
-        })
+        },
+    )
 }
 
 /// The same facts in another order, each up to three times.
@@ -124,14 +114,10 @@ impl World {
         if !waits {
             return;
         }
-        if let Some(call) = self.react(Input::Timer {
-            patience: TimeDelta::seconds(10),
-        }) && let Some(answer) = self.provider.ask(&call, self.verdict, fault)
+        if let Some(call) = self.react(Input::Timer { patience: TimeDelta::seconds(10) })
+            && let Some(answer) = self.provider.ask(&call, self.verdict, fault)
         {
-            self.react(Input::Answered {
-                ticket: call.ticket,
-                answer,
-            });
+            self.react(Input::Answered { ticket: call.ticket, answer });
         }
     }
 
@@ -194,13 +180,7 @@ proptest! {
 }
 
 fn check(world: &World) -> Result<(), TestCaseError> {
-    let World {
-        payment,
-        provider,
-        events,
-        postings,
-        ..
-    } = world;
+    let World { payment, provider, events, postings, .. } = world;
     let count = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
     let captured = count(|event| matches!(event, Event::PaymentCaptured(said) if !said.amount.zero_amount()));
     let free = count(|event| matches!(event, Event::PaymentCaptured(said) if said.amount.zero_amount()));
@@ -222,38 +202,24 @@ fn check(world: &World) -> Result<(), TestCaseError> {
     let owed = matches!(payment.charge, Charge::RefundFailed { .. });
     prop_assert_eq!(gone_back, provider.refunds.len() == 1);
     if ended {
-        prop_assert!(
-            provider.charges() == 0 || gone_back || owed,
-            "{:?}",
-            payment.charge
-        );
+        prop_assert!(provider.charges() == 0 || gone_back || owed, "{:?}", payment.charge);
         prop_assert!(!payment.end_requested());
     }
     if declined == 1 {
         prop_assert_eq!(provider.charges(), 0);
     }
     if let Some(intent) = payment.charge.intent() {
-        let rests = matches!(
-            provider.intents[intent],
-            IntentStatus::Succeeded { .. } | IntentStatus::Canceled
-        );
+        let rests =
+            matches!(provider.intents[intent], IntentStatus::Succeeded { .. } | IntentStatus::Canceled);
         prop_assert!(rests, "{:?}", provider.intents[intent]);
     }
     let due = payment.due.as_ref();
     let reserved_in_vain = payment.charge == Charge::Waiting && payment.stock_reserved;
     prop_assert!(!reserved_in_vain || due.is_none());
     prop_assert!(payment.overdue.is_none() == (payment.end.is_some() || due.is_none()));
-    let strays = provider
-        .intents
-        .iter()
-        .filter(|(id, _)| payment.charge.intent() != Some(*id));
+    let strays = provider.intents.iter().filter(|(id, _)| payment.charge.intent() != Some(*id));
     for (id, status) in strays {
-        prop_assert_eq!(
-            status,
-            &IntentStatus::RequiresConfirmation,
-            "{:?} was never to be confirmed",
-            id
-        );
+        prop_assert_eq!(status, &IntentStatus::RequiresConfirmation, "{:?} was never to be confirmed", id);
     }
     prop_assert!(world.now <= after(100_000));
     Ok(())

@@ -16,11 +16,7 @@ pub(super) fn payment(payment: &Payment) -> String {
     }
     facts.extend(payment.end.map(|end| format!("{end:?}").to_lowercase()));
     facts.extend(payment.overdue.map(|overdue| {
-        format!(
-            "end awaited until {}s ({} reports)",
-            (overdue.at - now()).num_seconds(),
-            overdue.reports
-        )
+        format!("end awaited until {}s ({} reports)", (overdue.at - now()).num_seconds(), overdue.reports)
     }));
     facts.push(format!("{} calls", payment.calls));
     format!("{} [{}]", charge(&payment.charge), facts.join(", "))
@@ -31,15 +27,10 @@ pub(super) fn charge(charge: &Charge) -> String {
         Charge::Waiting => "waiting".to_owned(),
         Charge::Creating { .. } => "creating".to_owned(),
         Charge::Confirming { .. } => "confirming".to_owned(),
-        Charge::Cancelling {
-            refusal: said,
-            doubted,
-            ..
-        } => {
+        Charge::Cancelling { refusal: said, doubted, .. } => {
             let said = said.as_ref().map_or("void".to_owned(), refusal);
-            let doubted = doubted.map_or(String::new(), |tried| {
-                format!(", charge {} in doubt", tried.number)
-            });
+            let doubted =
+                doubted.map_or(String::new(), |tried| format!(", charge {} in doubt", tried.number));
             format!("cancelling ({said}{doubted})")
         }
         Charge::Authorised { .. } => "authorised".to_owned(),
@@ -51,9 +42,7 @@ pub(super) fn charge(charge: &Charge) -> String {
         Charge::Closed { intent: None } => "closed".to_owned(),
         Charge::Closed { intent: Some(_) } => "closed (intent cancelled)".to_owned(),
     };
-    charge
-        .attempt()
-        .map_or(name.clone(), |act| format!("{name} {}", attempt(act)))
+    charge.attempt().map_or(name.clone(), |act| format!("{name} {}", attempt(act)))
 }
 
 fn attempt(attempt: Attempt) -> String {
@@ -89,20 +78,11 @@ pub(super) fn effect(effect: &Effect) -> String {
             format!(
                 "call {} {key}{}",
                 call.ticket,
-                if let Act::Read { .. } = call.act {
-                    " (read)"
-                } else {
-                    ""
-                }
+                if let Act::Read { .. } = call.act { " (read)" } else { "" }
             )
         }
         Effect::Receipt(receipt) => {
-            format!(
-                "receipt {}:{} #{}",
-                receipt.kind.name(),
-                receipt.state.name(),
-                receipt.attempt
-            )
+            format!("receipt {}:{} #{}", receipt.kind.name(), receipt.state.name(), receipt.attempt)
         }
         Effect::Posting(Posting::Capture { amount }) => format!("post capture {}", amount.amount()),
         Effect::Posting(Posting::Refund { amount, .. }) => format!("post refund {}", amount.amount()),

@@ -92,10 +92,7 @@ impl Simulated {
     }
 
     pub(super) fn charges(&self) -> usize {
-        self.intents
-            .values()
-            .filter(|status| matches!(status, IntentStatus::Succeeded { .. }))
-            .count()
+        self.intents.values().filter(|status| matches!(status, IntentStatus::Succeeded { .. })).count()
     }
 
     fn keep(&mut self, call: &Call, answer: &Answer) {
@@ -108,8 +105,7 @@ impl Simulated {
         match act {
             Act::Create { .. } => {
                 let id = IntentId(format!("pi_{}", self.intents.len() + 1));
-                self.intents
-                    .insert(id.clone(), IntentStatus::RequiresConfirmation);
+                self.intents.insert(id.clone(), IntentStatus::RequiresConfirmation);
                 self.show(&id)
             }
             Act::Confirm { intent } => {
@@ -118,17 +114,13 @@ impl Simulated {
                 }
                 let declined = Some("card_declined".to_owned());
                 let status = match verdict {
-                    Verdict::Approve => IntentStatus::Succeeded {
-                        received: super::pounds(500),
-                    },
+                    Verdict::Approve => IntentStatus::Succeeded { received: super::pounds(500) },
                     Verdict::Decline => IntentStatus::RequiresPaymentMethod { declined },
                     Verdict::AskCustomer => IntentStatus::RequiresAction,
                 };
                 self.intents.insert(intent.clone(), status);
                 match verdict {
-                    Verdict::Decline => Answer::Declined {
-                        code: "card_declined".to_owned(),
-                    },
+                    Verdict::Decline => Answer::Declined { code: "card_declined".to_owned() },
                     Verdict::Approve | Verdict::AskCustomer => self.show(intent),
                 }
             }
@@ -149,29 +141,20 @@ impl Simulated {
                     return refused();
                 }
                 self.refunds.push(cause.name());
-                Answer::Refund(Some(RefundSeen::Accepted {
-                    reference: "re_1".to_owned(),
-                }))
+                Answer::Refund(Some(RefundSeen::Accepted { reference: "re_1".to_owned() }))
             }
             Act::FindRefund { cause, .. } => {
                 let found = self.refunds.contains(&cause.name());
-                Answer::Refund(found.then(|| RefundSeen::Accepted {
-                    reference: "re_1".to_owned(),
-                }))
+                Answer::Refund(found.then(|| RefundSeen::Accepted { reference: "re_1".to_owned() }))
             }
         }
     }
 
     fn show(&self, id: &IntentId) -> Answer {
-        Answer::Intent(Intent {
-            id: id.clone(),
-            status: self.intents[id].clone(),
-        })
+        Answer::Intent(Intent { id: id.clone(), status: self.intents[id].clone() })
     }
 }
 
 fn refused() -> Answer {
-    Answer::Refused {
-        code: "payment_intent_unexpected_state".to_owned(),
-    }
+    Answer::Refused { code: "payment_intent_unexpected_state".to_owned() }
 }

@@ -16,71 +16,34 @@ fn intent() -> IntentId {
 }
 
 fn attempt(step: Step) -> Attempt {
-    Attempt {
-        number: 1,
-        generation: 1,
-        step,
-        at: now(),
-    }
+    Attempt { number: 1, generation: 1, step, at: now() }
 }
 
 /// Each state of the charge that can be met before an end, or while the order goes on.
 fn open_charges() -> Vec<Charge> {
-    let steps = || {
-        [
-            Step::Planned,
-            Step::Sent,
-            Step::Doubtful(Doubt::Silence),
-            Step::Asked(Doubt::Silence),
-        ]
-    };
-    let creating = [Step::Planned, Step::Sent].map(|step| Charge::Creating {
-        attempt: attempt(step),
-    });
-    let confirming = steps().map(|step| Charge::Confirming {
-        intent: intent(),
-        attempt: attempt(step),
-    });
-    creating
-        .into_iter()
-        .chain(confirming)
-        .chain(cancelling(Some(Refusal::TooLate)))
-        .collect()
+    let steps = || [Step::Planned, Step::Sent, Step::Doubtful(Doubt::Silence), Step::Asked(Doubt::Silence)];
+    let creating = [Step::Planned, Step::Sent].map(|step| Charge::Creating { attempt: attempt(step) });
+    let confirming = steps().map(|step| Charge::Confirming { intent: intent(), attempt: attempt(step) });
+    creating.into_iter().chain(confirming).chain(cancelling(Some(Refusal::TooLate))).collect()
 }
 
 fn cancelling(refusal: Option<Refusal>) -> Vec<Charge> {
-    [
-        Step::Planned,
-        Step::Sent,
-        Step::Doubtful(Doubt::Refused),
-        Step::Asked(Doubt::Refused),
-    ]
-    .map(|step| Charge::Cancelling {
-        intent: intent(),
-        refusal: refusal.clone(),
-        doubted: Some(Tried {
-            number: 1,
-            generation: 1,
-        }),
-        attempt: attempt(step),
-    })
-    .to_vec()
+    [Step::Planned, Step::Sent, Step::Doubtful(Doubt::Refused), Step::Asked(Doubt::Refused)]
+        .map(|step| Charge::Cancelling {
+            intent: intent(),
+            refusal: refusal.clone(),
+            doubted: Some(Tried { number: 1, generation: 1 }),
+            attempt: attempt(step),
+        })
+        .to_vec()
 }
 
 /// Each state of the charge that can be met after a final end.
 fn ending_charges() -> Vec<Charge> {
     let sent = [
-        Charge::Creating {
-            attempt: attempt(Step::Sent),
-        },
-        Charge::Confirming {
-            intent: intent(),
-            attempt: attempt(Step::Sent),
-        },
-        Charge::Confirming {
-            intent: intent(),
-            attempt: attempt(Step::Asked(Doubt::Silence)),
-        },
+        Charge::Creating { attempt: attempt(Step::Sent) },
+        Charge::Confirming { intent: intent(), attempt: attempt(Step::Sent) },
+        Charge::Confirming { intent: intent(), attempt: attempt(Step::Asked(Doubt::Silence)) },
     ];
     let steps = [
         Step::Planned,
@@ -90,37 +53,17 @@ fn ending_charges() -> Vec<Charge> {
         Step::Asked(Doubt::StoredError),
         Step::Asked(Doubt::Refused),
     ];
-    let refunding = steps.map(|step| Charge::Refunding {
-        intent: intent(),
-        amount: pounds(500),
-        attempt: attempt(step),
-    });
+    let refunding =
+        steps.map(|step| Charge::Refunding { intent: intent(), amount: pounds(500), attempt: attempt(step) });
     let over = [
-        Charge::Refunded {
-            intent: intent(),
-            amount: pounds(500),
-        },
-        Charge::RefundFailed {
-            intent: intent(),
-            amount: pounds(500),
-        },
+        Charge::Refunded { intent: intent(), amount: pounds(500) },
+        Charge::RefundFailed { intent: intent(), amount: pounds(500) },
     ];
-    sent.into_iter()
-        .chain(cancelling(None))
-        .chain(refunding)
-        .chain(over)
-        .chain(settled())
-        .collect()
+    sent.into_iter().chain(cancelling(None)).chain(refunding).chain(over).chain(settled()).collect()
 }
 
 fn settled() -> [Charge; 3] {
-    [
-        Charge::Free,
-        Charge::Closed { intent: None },
-        Charge::Closed {
-            intent: Some(intent()),
-        },
-    ]
+    [Charge::Free, Charge::Closed { intent: None }, Charge::Closed { intent: Some(intent()) }]
 }
 
 fn states() -> Vec<Payment> {
@@ -129,47 +72,24 @@ fn states() -> Vec<Payment> {
         stock_reserved: true,
         end,
         charge,
-        overdue: end.is_none().then(|| Overdue {
-            at: after(120),
-            reports: 0,
-        }),
+        overdue: end.is_none().then(|| Overdue { at: after(120), reports: 0 }),
         calls: CALLS,
         ..unheard()
     };
     let held = [
-        Charge::Authorised {
-            intent: intent(),
-            amount: pounds(500),
-        },
-        Charge::Captured {
-            intent: intent(),
-            amount: pounds(500),
-        },
+        Charge::Authorised { intent: intent(), amount: pounds(500) },
+        Charge::Captured { intent: intent(), amount: pounds(500) },
     ];
     let mut states = vec![
         unheard(),
-        Payment {
-            stock_reserved: true,
-            ..unheard()
-        },
-        Payment {
-            end: Some(End::Confirmed),
-            ..unheard()
-        },
-        Payment {
-            stock_reserved: false,
-            calls: 0,
-            ..known(None, Charge::Waiting)
-        },
+        Payment { stock_reserved: true, ..unheard() },
+        Payment { end: Some(End::Confirmed), ..unheard() },
+        Payment { stock_reserved: false, calls: 0, ..known(None, Charge::Waiting) },
     ];
     let before_an_end = open_charges().into_iter().chain(held.clone()).chain(settled());
     states.extend(before_an_end.map(|charge| known(None, charge)));
     states.extend(held.into_iter().map(|charge| known(Some(End::Confirmed), charge)));
-    states.extend(
-        ending_charges()
-            .into_iter()
-            .map(|charge| known(Some(End::Rejected), charge)),
-    );
+    states.extend(ending_charges().into_iter().map(|charge| known(Some(End::Rejected), charge)));
     states
 }
 
@@ -178,19 +98,10 @@ fn facts() -> Vec<(&'static str, Input, DateTime<Utc>)> {
     let foreign = |method: Method| match method {
         Method::Own(id) | Method::Foreign(id) => Method::Foreign(id),
     };
-    let timer = Input::Timer {
-        patience: TimeDelta::seconds(10),
-    };
+    let timer = Input::Timer { patience: TimeDelta::seconds(10) };
     vec![
         ("placed", placed(due(500)), now()),
-        (
-            "placed, foreign method",
-            placed(Due {
-                method: foreign(due(500).method),
-                ..due(500)
-            }),
-            now(),
-        ),
+        ("placed, foreign method", placed(Due { method: foreign(due(500).method), ..due(500) }), now()),
         ("placed, free", placed(due(0)), now()),
         ("placed, after charge_by", placed(due(500)), after(60)),
         ("reserved", Input::StockReserved, now()),
@@ -205,87 +116,38 @@ fn facts() -> Vec<(&'static str, Input, DateTime<Utc>)> {
 }
 
 fn answers() -> Vec<(&'static str, Input, DateTime<Utc>)> {
-    let shown = |id: &str, status| {
-        Answer::Intent(Intent {
-            id: IntentId(id.to_owned()),
-            status,
-        })
-    };
+    let shown = |id: &str, status| Answer::Intent(Intent { id: IntentId(id.to_owned()), status });
     let refund = |seen| Answer::Refund(Some(seen));
-    let answered = |answer| Input::Answered {
-        ticket: CALLS,
-        answer,
-    };
-    let late = |answer| Input::Answered {
-        ticket: CALLS - 1,
-        answer,
-    };
+    let answered = |answer| Input::Answered { ticket: CALLS, answer };
+    let late = |answer| Input::Answered { ticket: CALLS - 1, answer };
     let (held, received) = (pounds(500), pounds(500));
     let reference = || "re_1".to_owned();
     let code = || "insufficient_funds".to_owned();
     vec![
-        (
-            "requires_confirmation",
-            answered(shown("pi_1", IntentStatus::RequiresConfirmation)),
-        ),
+        ("requires_confirmation", answered(shown("pi_1", IntentStatus::RequiresConfirmation))),
         (
             "requires_confirmation, after charge_by",
             answered(shown("pi_1", IntentStatus::RequiresConfirmation)),
         ),
         (
             "requires_payment_method",
-            answered(shown(
-                "pi_1",
-                IntentStatus::RequiresPaymentMethod {
-                    declined: Some(code()),
-                },
-            )),
+            answered(shown("pi_1", IntentStatus::RequiresPaymentMethod { declined: Some(code()) })),
         ),
-        (
-            "requires_action",
-            answered(shown("pi_1", IntentStatus::RequiresAction)),
-        ),
+        ("requires_action", answered(shown("pi_1", IntentStatus::RequiresAction))),
         ("processing", answered(shown("pi_1", IntentStatus::Processing))),
-        (
-            "requires_capture",
-            answered(shown("pi_1", IntentStatus::RequiresCapture { held })),
-        ),
-        (
-            "succeeded",
-            answered(shown("pi_1", IntentStatus::Succeeded { received })),
-        ),
+        ("requires_capture", answered(shown("pi_1", IntentStatus::RequiresCapture { held }))),
+        ("succeeded", answered(shown("pi_1", IntentStatus::Succeeded { received }))),
         ("canceled", answered(shown("pi_1", IntentStatus::Canceled))),
         ("declined", answered(Answer::Declined { code: code() })),
-        (
-            "refused",
-            answered(Answer::Refused {
-                code: "resource_missing".to_owned(),
-            }),
-        ),
+        ("refused", answered(Answer::Refused { code: "resource_missing".to_owned() })),
         ("silence", answered(Answer::Unknown(Doubt::Silence))),
         ("server error", answered(Answer::Unknown(Doubt::ServerError))),
         ("stored error", answered(Answer::Unknown(Doubt::StoredError))),
-        (
-            "refund accepted",
-            answered(refund(RefundSeen::Accepted {
-                reference: reference(),
-            })),
-        ),
-        (
-            "refund failed",
-            answered(refund(RefundSeen::Failed {
-                reference: reference(),
-            })),
-        ),
+        ("refund accepted", answered(refund(RefundSeen::Accepted { reference: reference() }))),
+        ("refund failed", answered(refund(RefundSeen::Failed { reference: reference() }))),
         ("no refund", answered(Answer::Refund(None))),
-        (
-            "late: requires_confirmation",
-            late(shown("pi_1", IntentStatus::RequiresConfirmation)),
-        ),
-        (
-            "late: succeeded",
-            late(shown("pi_1", IntentStatus::Succeeded { received })),
-        ),
+        ("late: requires_confirmation", late(shown("pi_1", IntentStatus::RequiresConfirmation))),
+        ("late: succeeded", late(shown("pi_1", IntentStatus::Succeeded { received }))),
         ("late: canceled", late(shown("pi_1", IntentStatus::Canceled))),
         ("late: silence", late(Answer::Unknown(Doubt::Silence))),
         ("late: declined", late(Answer::Declined { code: code() })),
@@ -293,11 +155,7 @@ fn answers() -> Vec<(&'static str, Input, DateTime<Utc>)> {
     ]
     .into_iter()
     .map(|(name, input)| {
-        let at = if name.ends_with("after charge_by") {
-            after(60)
-        } else {
-            now()
-        };
+        let at = if name.ends_with("after charge_by") { after(60) } else { now() };
         (name, input, at)
     })
     .collect()

@@ -17,103 +17,41 @@ fn product() -> ProductId {
 }
 
 fn held() -> Vec<Held> {
-    vec![Held {
-        product_id: product(),
-        pieces: 2,
-    }]
+    vec![Held { product_id: product(), pieces: 2 }]
 }
 
 fn waiting() -> Waiting {
-    Waiting {
-        deadline: at(100),
-        reported_at: None,
-    }
+    Waiting { deadline: at(100), reported_at: None }
 }
 
 fn states() -> Vec<(&'static str, State)> {
     let refusal = || Refusal::TooLate;
-    let reported = Waiting {
-        reported_at: Some(at(140)),
-        ..waiting()
-    };
+    let reported = Waiting { reported_at: Some(at(140)), ..waiting() };
     vec![
         ("unheard", State::Unheard),
         ("awaited", State::Awaited),
-        (
-            "refused",
-            State::Refused {
-                refusal: refusal(),
-                waiting: waiting(),
-            },
-        ),
-        (
-            "refused, reported",
-            State::Refused {
-                refusal: refusal(),
-                waiting: reported,
-            },
-        ),
-        (
-            "reserved",
-            State::Reserved {
-                held: held(),
-                waiting: waiting(),
-            },
-        ),
-        (
-            "reserved, reported",
-            State::Reserved {
-                held: held(),
-                waiting: reported,
-            },
-        ),
+        ("refused", State::Refused { refusal: refusal(), waiting: waiting() }),
+        ("refused, reported", State::Refused { refusal: refusal(), waiting: reported }),
+        ("reserved", State::Reserved { held: held(), waiting: waiting() }),
+        ("reserved, reported", State::Reserved { held: held(), waiting: reported }),
         ("allocated", State::Allocated { held: held() }),
-        (
-            "ended",
-            State::Ended {
-                end: FinalEnd::Rejected,
-            },
-        ),
+        ("ended", State::Ended { end: FinalEnd::Rejected }),
     ]
 }
 
 fn placed_input() -> Input {
     let unit_price = Money::new(100, Currency::Gbp).unwrap();
-    let lines = vec![OrderLine {
-        product_id: product(),
-        quantity: Quantity::new(2).unwrap(),
-        unit_price,
-    }];
-    Input::Placed {
-        lines,
-        charge_by: at(50),
-        deadline: at(100),
-    }
+    let lines = vec![OrderLine { product_id: product(), quantity: Quantity::new(2).unwrap(), unit_price }];
+    Input::Placed { lines, charge_by: at(50), deadline: at(100) }
 }
 
 fn inputs() -> Vec<(&'static str, Input, i64)> {
-    let archived = Refusal::ProductArchived {
-        product_id: product(),
-    };
+    let archived = Refusal::ProductArchived { product_id: product() };
     vec![
         ("placed", placed_input(), 10),
         ("placed, too late", placed_input(), 50),
-        (
-            "claimed",
-            Input::Claimed {
-                held: held(),
-                deadline: at(100),
-            },
-            10,
-        ),
-        (
-            "refused",
-            Input::Refused {
-                refusal: archived,
-                deadline: at(100),
-            },
-            10,
-        ),
+        ("claimed", Input::Claimed { held: held(), deadline: at(100) }, 10),
+        ("refused", Input::Refused { refusal: archived, deadline: at(100) }, 10),
         ("confirmed", Input::Confirmed, 20),
         ("ended rejected", Input::Ended(FinalEnd::Rejected), 20),
         ("ended expired", Input::Ended(FinalEnd::Expired), 120),
@@ -126,9 +64,7 @@ fn inputs() -> Vec<(&'static str, Input, i64)> {
 
 fn name(state: &State) -> String {
     let reported = |waiting: &Waiting| {
-        waiting
-            .reported_at
-            .map_or(String::new(), |at| format!(", reported at {}", at.timestamp()))
+        waiting.reported_at.map_or(String::new(), |at| format!(", reported at {}", at.timestamp()))
     };
     match state {
         State::Unheard => "unheard".into(),
@@ -147,14 +83,8 @@ fn told(events: &[Event], effects: &[Effect]) -> String {
     let effects = effects.iter().map(|effect| match effect {
         Effect::Claim { .. } => "claim".to_owned(),
         Effect::Allocate(_) => "allocate".to_owned(),
-        Effect::Release {
-            from: Promise::Reserved,
-            ..
-        } => "release reserved".to_owned(),
-        Effect::Release {
-            from: Promise::Allocated,
-            ..
-        } => "release allocated".to_owned(),
+        Effect::Release { from: Promise::Reserved, .. } => "release reserved".to_owned(),
+        Effect::Release { from: Promise::Allocated, .. } => "release allocated".to_owned(),
     });
     events.chain(effects).map(|what| format!("; {what}")).collect()
 }
@@ -164,20 +94,10 @@ fn the_whole_transition_table() {
     let mut table = String::new();
     for (state_name, state) in states() {
         for (input_name, input, seconds) in inputs() {
-            let before = Reservation {
-                order_id: OrderId(Uuid::nil()),
-                state: state.clone(),
-            };
+            let before = Reservation { order_id: OrderId(Uuid::nil()), state: state.clone() };
             let (after, events, effects) = before.react(input, at(seconds));
-            let outcome = if after.state == state {
-                "-".to_owned()
-            } else {
-                name(&after.state)
-            };
-            table += &format!(
-                "{state_name:18} + {input_name:16} = {outcome}{}\n",
-                told(&events, &effects)
-            );
+            let outcome = if after.state == state { "-".to_owned() } else { name(&after.state) };
+            table += &format!("{state_name:18} + {input_name:16} = {outcome}{}\n", told(&events, &effects));
         }
     }
     insta::assert_snapshot!(table);
@@ -194,10 +114,7 @@ struct Seen {
 
 /// Runs the inputs as the handlers do: an effect's outcome is the next input, before anything else.
 fn run(inputs: &[Input], stock: i64) -> (State, Seen) {
-    let mut reservation = Reservation {
-        order_id: OrderId(Uuid::nil()),
-        state: State::Unheard,
-    };
+    let mut reservation = Reservation { order_id: OrderId(Uuid::nil()), state: State::Unheard };
     let mut seen = Seen::default();
     for input in inputs {
         let mut next = Some(input.clone());
@@ -220,36 +137,22 @@ impl Seen {
             Effect::Claim { deadline, .. } if pieces(&held()) <= stock => {
                 self.claims += 1;
                 self.reserved += pieces(&held());
-                Some(Input::Claimed {
-                    held: held(),
-                    deadline,
-                })
+                Some(Input::Claimed { held: held(), deadline })
             }
             Effect::Claim { deadline, .. } => {
                 self.claims += 1;
-                Some(Input::Refused {
-                    refusal: Refusal::UnknownProduct {
-                        product_id: product(),
-                    },
-                    deadline,
-                })
+                Some(Input::Refused { refusal: Refusal::UnknownProduct { product_id: product() }, deadline })
             }
             Effect::Allocate(held) => {
                 self.reserved -= pieces(&held);
                 self.allocated += pieces(&held);
                 None
             }
-            Effect::Release {
-                held,
-                from: Promise::Reserved,
-            } => {
+            Effect::Release { held, from: Promise::Reserved } => {
                 self.reserved -= pieces(&held);
                 None
             }
-            Effect::Release {
-                held,
-                from: Promise::Allocated,
-            } => {
+            Effect::Release { held, from: Promise::Allocated } => {
                 self.allocated -= pieces(&held);
                 None
             }
@@ -265,11 +168,7 @@ fn histories() -> impl Strategy<Value = Vec<Input>> {
         Just(vec![placed_input(), Input::Ended(FinalEnd::Rejected)]),
         Just(vec![placed_input(), Input::Ended(FinalEnd::Expired)]),
         // No service of today says both, but a confirmed order that comes to nothing must give its stock back.
-        Just(vec![
-            placed_input(),
-            Input::Confirmed,
-            Input::Ended(FinalEnd::Expired)
-        ]),
+        Just(vec![placed_input(), Input::Confirmed, Input::Ended(FinalEnd::Expired)]),
     ]
 }
 
