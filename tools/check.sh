@@ -11,9 +11,9 @@ step() {
     what=$1
     shift
     if "$@"; then
-        echo "✓ $what"
+        echo "check ok: $what"
     else
-        echo "✗ $what: $*"
+        echo "check FAILED: $what: $*"
         failed=1
     fi
 }

@@ -83,8 +83,8 @@ run() {
 count() {
     awk -v parts="$failed" '
         /^test result: / { passed += $4; failed += $6 }
-        /^✓ / { passed++ }
-        /^✗ / { failed++ }
+        /^check ok: / { passed++ }
+        /^check FAILED: / { failed++ }
         END {
             if (failed == 0 && parts != "") failed = split(parts, names, " ")
             printf "%d passed, %d failed\n", passed, failed

@@ -23,7 +23,7 @@ impl<T: Clone> Bus<T> {
     }
 
     /// Any of the messages under way; none when all were delivered.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn pick(&mut self) -> Option<T> {
         if self.waiting.is_empty() {
             return None;
         }

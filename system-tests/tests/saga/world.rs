@@ -131,7 +131,7 @@ impl World {
     /// Delivers until nothing is under way, then lets time pass, until every order has ended and all is undone.
     pub fn run(&mut self) {
         for _ in 0..5_000 {
-            if let Some(message) = self.bus.next() {
+            if let Some(message) = self.bus.pick() {
                 self.deliver(message);
                 // Sometimes so slowly that deadlines pass in the middle of everything.
                 if self.bus.one_in(8) {
@@ -160,9 +160,9 @@ impl World {
 
     fn deliver(&mut self, message: Message) {
         match message {
-            Message::ToOrder(event) => self.to_order(&event),
-            Message::ToProduct(event) => self.to_product(&event),
-            Message::ToPayment(event) => self.to_payment(&event),
+            Message::ToOrder(event) => self.tell_order(&event),
+            Message::ToProduct(event) => self.tell_product(&event),
+            Message::ToPayment(event) => self.tell_payment(&event),
             Message::Answer { order, ticket, answer } => {
                 self.advance_payment(order, pay::Input::Answered { ticket, answer });
             }
@@ -174,7 +174,7 @@ impl World {
         }
     }
 
-    fn to_order(&mut self, event: &Event) {
+    fn tell_order(&mut self, event: &Event) {
         match event {
             Event::StockReserved(said) => self.advance_order(said.order_id, &OrderInput::StockReserved),
             Event::StockRejected(said) => {
@@ -191,7 +191,7 @@ impl World {
         }
     }
 
-    fn to_product(&mut self, event: &Event) {
+    fn tell_product(&mut self, event: &Event) {
         match event {
             Event::OrderPlaced(said) => self.advance_reservation(
                 said.order_id,
@@ -212,7 +212,7 @@ impl World {
         }
     }
 
-    fn to_payment(&mut self, event: &Event) {
+    fn tell_payment(&mut self, event: &Event) {
         match event {
             Event::OrderPlaced(said) => {
                 let due = pay::Due {
