@@ -119,10 +119,22 @@ impl Description {
     }
 
     fn reference<T: ToSchema>(&mut self) -> Ref {
-        let name = T::name().into_owned();
+        let name = schema_name::<T>();
         self.schemas.push((name.clone(), T::schema()));
         T::schemas(&mut self.schemas);
         Ref::from_schema_name(name)
+    }
+}
+
+/// A schema's name in the document; a list is named after what it lists, since each has a schema of its own.
+fn schema_name<T: ToSchema>() -> String {
+    let name = T::name();
+    match std::any::type_name::<T>().split_once('<') {
+        None => name.into_owned(),
+        Some((_, parameter)) => {
+            let listed = parameter.trim_end_matches('>').rsplit("::").next().unwrap_or_default();
+            format!("{listed}{name}")
+        }
     }
 }
 

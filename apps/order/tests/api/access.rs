@@ -113,4 +113,9 @@ async fn the_document_names_every_public_operation(db: PgPool) {
         let method = row.method.name().to_lowercase();
         assert_eq!(document["paths"][path][&method]["operationId"], row.name, "{}", row.name);
     }
+    // Each list has a schema of its own.
+    let listed =
+        |name: &str| document["components"]["schemas"][name]["properties"]["items"]["items"]["$ref"].clone();
+    assert_eq!(listed("OrderSummaryList"), "#/components/schemas/OrderSummary");
+    assert_eq!(listed("TimelineEntryList"), "#/components/schemas/TimelineEntry");
 }
