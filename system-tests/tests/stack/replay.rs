@@ -49,6 +49,14 @@ async fn books_hold(house: &House) {
         .await
         .unwrap();
     let charged = log["orders"].as_object().unwrap();
+    let paid: Vec<String> =
+        sqlx::query_scalar("select id::text from orders where end_kind = 'confirmed' and total > 0")
+            .fetch_all(&mut house.database(App::Order).await)
+            .await
+            .unwrap();
+    for order in &paid {
+        assert_eq!(charged[order]["effective_charges"], 1, "{order} is confirmed");
+    }
     for (order, summary) in charged {
         assert!(summary["effective_charges"].as_i64().unwrap() <= 1, "{order} was charged twice: {summary}");
     }
