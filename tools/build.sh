@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds what this repository runs: the tools in .local/tools and the programs in target/debug.
-# Usage: tools/build.sh [daprd|sentry|dapr|kafka|postgres|rust|operator|injector]…
-# Without names: everything that `./taskw up` needs. What is up to date is not touched.
+# Usage: tools/build.sh [daprd|sentry|dapr|kafka|postgres|rust|toxiproxy|stripe-mock|operator|injector]…
+# Without names: everything that `./taskw up` needs, and toxiproxy and stripe-mock for the tests. What is up to date is not touched.
 #
 # Each tool is made in .local/tools/.building and then moved into place, and its stamp (a hash
 # of everything that goes into it) is written last: an interrupted build leaves nothing half done.
@@ -17,7 +17,7 @@ strip='-s -w'
 
 # --- What is to be made -------------------------------------------------------------------------
 
-go_lane='daprd sentry dapr operator injector'
+go_lane='daprd sentry dapr toxiproxy stripe-mock operator injector'
 maven_lane='kafka postgres'
 
 # The file that must exist for a tool to count as installed.
@@ -25,13 +25,14 @@ product() {
     case $1 in
         daprd | sentry | dapr | operator | injector) echo "$tools/dapr/$1" ;;
         kafka) echo "$tools/kafka/libs" ;;
+        toxiproxy | stripe-mock) echo "$tools/$1/$1" ;;
         postgres) echo "$tools/postgres/bin/postgres" ;;
     esac
 }
 
 stamp() {
     case $1 in
-        kafka | postgres) echo "$tools/$1/.stamp" ;;
+        kafka | postgres | toxiproxy | stripe-mock) echo "$tools/$1/.stamp" ;;
         *) echo "$tools/dapr/.$1.stamp" ;;
     esac
 }
@@ -44,6 +45,8 @@ fingerprint() {
             daprd) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum tools/dapr/daprd/*.go ;;
             sentry | operator | injector) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum ;;
             dapr) echo "$strip"; cat tools/dapr/cli/go.mod tools/dapr/cli/go.sum ;;
+            toxiproxy) echo "$strip"; cat tools/toxiproxy/go.mod tools/toxiproxy/go.sum ;;
+            stripe-mock) echo "$strip"; cat tools/stripe/go.mod tools/stripe/go.sum ;;
             kafka) cat tools/kafka/pom.xml ;;
             postgres) cat tools/postgres/pom.xml tools/postgres/Unpack.java ;;
         esac
@@ -68,6 +71,8 @@ make() {
         daprd) make_go daprd tools/dapr ./daprd ;;
         sentry | operator | injector) make_go "$1" tools/dapr "github.com/dapr/dapr/cmd/$1" ;;
         dapr) make_go dapr tools/dapr/cli github.com/dapr/cli ;;
+        toxiproxy) make_test_tool toxiproxy tools/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server ;;
+        stripe-mock) make_test_tool stripe-mock tools/stripe github.com/stripe/stripe-mock ;;
         kafka) make_kafka ;;
         postgres) make_postgres ;;
         rust) cargo build --workspace --bins ;;
@@ -89,6 +94,14 @@ make_go() {
     mv -f "$output" "$tools/dapr/$1"
     fingerprint "$1" >"$output.stamp"
     mv -f "$output.stamp" "$(stamp "$1")"
+}
+
+make_test_tool() {
+    output=$PWD/$building/$1
+    mkdir -p "$output"
+    (cd "$2" && GOWORK=off CGO_ENABLED=0 \
+        go build -v -trimpath -buildvcs=false -ldflags "$strip" -o "$output/$1" "$3")
+    install_folder "$1"
 }
 
 # Fetches the jars of a pom into a folder.
@@ -250,7 +263,7 @@ build() {
     for name in "$@"; do
         case $name in
             rust) rust=yes ;;
-            daprd | sentry | dapr | operator | injector | kafka | postgres) wanted="$wanted $name" ;;
+            daprd | sentry | dapr | toxiproxy | stripe-mock | operator | injector | kafka | postgres) wanted="$wanted $name" ;;
             *) echo "there is nothing called '$name' to build"; sed -n 's/^# Usage: //p' "$script"; exit 2 ;;
         esac
     done
@@ -281,6 +294,6 @@ case ${1-} in
         shift 2
         run_lane "$@"
         ;;
-    '') build daprd sentry dapr kafka postgres rust ;;
+    '') build daprd sentry dapr toxiproxy stripe-mock kafka postgres rust ;;
     *) build "$@" ;;
 esac

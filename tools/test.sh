@@ -1,10 +1,11 @@
 #!/bin/sh
 # Runs the tests, says how long each part took, and leaves nothing running.
-# Usage: tools/test.sh [check|unit|system]…   (without names: all of them)
+# Usage: tools/test.sh [check|unit|system|full]…   (without names: check, unit and system)
 #
 # check   formatting, lints, dependency rules, rendered files
 # unit    everything that needs no more than PostgreSQL, which is started for it
 # system  the tests that start the whole stack: in system-tests/Cargo.toml they stand with `test = false`
+# full    all of these, with every fail point walked, then ten minutes of faults and the mutants
 set -u
 
 cd "$(dirname -- "$0")/.."
@@ -45,6 +46,8 @@ unit() {
 
 system() {
     names=$(system_tests)
+    # Faults under load are for `full`, with those that are drawn for ten minutes.
+    [ "${CARTWRIGHT_TEST-}" = full ] || names=$(printf '%s\n' "$names" | grep -vx chaos)
     [ -n "$names" ] || {
         echo "system-tests/Cargo.toml names no test with \`test = false\`" >&2
         return 1
@@ -53,6 +56,15 @@ system() {
     for name in $names; do
         cargo test --workspace --test "$name" -- --test-threads=1 --nocapture || return 1
     done
+}
+
+# Faults for ten minutes, by a seed of today, so that every day tries others.
+chaos() {
+    target/debug/chaos --seed "${CHAOS_SEED:-$(date +%Y%m%d)}" --minutes 10 && echo "check ok: ten minutes of faults"
+}
+
+mutants() {
+    sh tools/mutants.sh
 }
 
 leave_nothing_running() {
@@ -85,6 +97,7 @@ count() {
         /^test result: / { passed += $4; failed += $6 }
         /^check ok: / { passed++ }
         /^check FAILED: / { failed++ }
+        /^mutants: / { passed += $2; failed += $4 }
         END {
             if (failed == 0 && parts != "") failed = split(parts, names, " ")
             printf "%d passed, %d failed\n", passed, failed
@@ -102,10 +115,17 @@ finish() {
 
 trap 'leave_nothing_running; exit 130' INT TERM HUP
 
-[ $# -gt 0 ] || set -- check unit system
+case ${1-} in
+    '') set -- check unit system ;;
+    full)
+        set -- check unit system chaos mutants
+        # The fail points' own tests look at it.
+        export CARTWRIGHT_TEST=full
+        ;;
+esac
 for part in "$@"; do
     case $part in
-        check | unit | system) ;;
+        check | unit | system | chaos | mutants) ;;
         *)
             echo "there is no part '$part'" >&2
             sed -n 's/^# Usage: //p' "$0" >&2

@@ -1,6 +1,9 @@
 //! HTTP: every route, and what all answers have in common.
 
+mod authentication;
 mod call;
+mod controls;
+mod disputes;
 mod error;
 mod form;
 mod list;
@@ -8,7 +11,6 @@ mod payment_intents;
 mod perform;
 mod refunds;
 mod sandbox;
-mod view;
 
 use std::time::Instant;
 
@@ -41,7 +43,18 @@ pub fn router(app: App) -> Router {
         .route("/v1/refunds/{id}", get(refunds::get_refund))
         .route("/_sandbox/log", get(sandbox::get_log))
         .route("/_sandbox/summary", get(sandbox::get_summary))
-        .route("/_sandbox/payment_intents/{id}/resolve", post(sandbox::resolve_payment_intent))
+        .route("/v1/disputes", get(disputes::list_disputes))
+        .route("/v1/disputes/{id}", get(disputes::get_dispute))
+        .route("/v1/disputes/{id}/close", post(disputes::close_dispute))
+        .route("/_sandbox/payment_intents/{id}/resolve", post(controls::resolve_payment_intent))
+        .route("/_sandbox/payment_intents/{id}/lapse", post(controls::lapse_payment_intent))
+        .route("/_sandbox/payment_intents/{id}/dispute", post(controls::dispute_payment_intent))
+        .route(
+            "/_sandbox/payment_intents/{id}/authenticate",
+            get(authentication::show_step).post(authentication::take_step),
+        )
+        .route("/_sandbox/disputes/{id}/close", post(controls::close_dispute))
+        .route("/_sandbox/refunds/{id}/fail", post(controls::fail_refund))
         .route("/_sandbox/idempotency_keys/prune", post(sandbox::prune_idempotency_keys))
         .route("/healthz", get(get_health))
         .fallback(refuse_unknown_url)

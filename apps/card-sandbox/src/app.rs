@@ -3,7 +3,7 @@
 pub mod till;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,7 +16,12 @@ use tokio::sync::watch;
 use crate::api;
 use crate::config::{ApiKey, Config};
 use crate::domain::FreshIds;
-use till::Till;
+use crate::domain::book::Book;
+use crate::domain::entry::Entry;
+use crate::domain::fold::Object;
+use crate::jobs::{self, Early, Webhooks};
+use crate::store::LogFailed;
+use till::{Draft, Till, Written};
 
 /// Work in hand gets this long to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,7 +32,17 @@ pub struct App {
     pub api_key: ApiKey,
     pub clock: Clock,
     pub late_after: Duration,
+    pub webhooks: Option<Webhooks>,
+    /// Where browsers find this processor; known at the latest when it listens.
+    public_url: Arc<OnceLock<String>>,
     stopping: watch::Sender<bool>,
+}
+
+/// A change that is made, on its way to the disk and to whoever is told of it before the caller.
+#[must_use]
+pub struct Done {
+    written: Written,
+    early: Early,
 }
 
 #[derive(Debug, Clone)]
@@ -44,8 +59,46 @@ impl App {
             api_key: config.api_key.clone(),
             clock,
             late_after: config.late_after,
+            webhooks: config.webhook.as_ref().map(Webhooks::new).transpose()?,
+            public_url: Arc::new(config.public_url.clone().map(OnceLock::from).unwrap_or_default()),
             stopping: watch::Sender::new(false),
         })
+    }
+
+    /// Decides and changes the book, and sets out the webhooks that tell of it.
+    pub fn write<T, E: From<LogFailed>>(
+        &self,
+        decide: impl FnOnce(&Book, DateTime<Utc>) -> Result<(Draft, T), E>,
+    ) -> Result<(T, Done), E> {
+        let now = self.now();
+        let (mut announced, mut failing) = (Vec::new(), Vec::new());
+        let (decided, written) = self.till.write(now, |book| {
+            let (mut draft, decided) = decide(book, now)?;
+            failing = refunds_to_fail(book, &draft.entries, now);
+            if self.webhooks.is_some() {
+                announced = book
+                    .announcements(&draft.entries, now, || fresh_id("evt"))
+                    .expect("invariant: it was decided upon this very book");
+                draft.entries.extend(announced.iter().cloned().map(Entry::Announced));
+            }
+            Ok::<_, E>((draft, decided))
+        })?;
+        for refund in failing {
+            tokio::spawn(jobs::fail_refund(self.clone(), refund));
+        }
+        Ok((decided, Done { written, early: jobs::send(self, announced) }))
+    }
+
+    /// Identifiers that sort by the time they were made.
+    pub fn fresh_ids(&self) -> FreshIds {
+        let public_url = self.public_url.get().map_or("", String::as_str);
+        FreshIds {
+            payment_intent: fresh_id("pi"),
+            charge: fresh_id("ch"),
+            refund: fresh_id("re"),
+            dispute: fresh_id("dp"),
+            authentication_pages: format!("{public_url}/_sandbox/payment_intents"),
+        }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -68,10 +121,27 @@ impl App {
     }
 }
 
-/// Identifiers that sort by the time they were made.
-pub fn fresh_ids() -> FreshIds {
-    let id = |prefix: &str| format!("{prefix}_{}", uuid::Uuid::now_v7().simple());
-    FreshIds { payment_intent: id("pi"), charge: id("ch"), refund: id("re") }
+impl Done {
+    /// Waits for the disk, and for those webhooks that go before the caller's answer.
+    pub async fn settled(self) -> Result<(), LogFailed> {
+        self.written.on_disk().await?;
+        self.early.made().await;
+        Ok(())
+    }
+}
+
+fn fresh_id(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// The refunds among these entries that will come to nothing.
+fn refunds_to_fail(book: &Book, entries: &[Entry], now: DateTime<Utc>) -> Vec<String> {
+    let made = entries.iter().filter(|entry| matches!(entry, Entry::Refunded(_)));
+    made.filter_map(|entry| match book.after(entry, now) {
+        Ok(Object::Refund(refund)) if book.fails_later(&refund) => Some(refund.id),
+        Ok(Object::Refund(_) | Object::Intent(_) | Object::Dispute(_) | Object::None) | Err(_) => None,
+    })
+    .collect()
 }
 
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -105,6 +175,9 @@ pub async fn serve<T: Send + 'static>(
     until: impl Future<Output = T> + Send + 'static,
 ) -> anyhow::Result<T> {
     let (tell, told) = tokio::sync::oneshot::channel();
+    let address = listener.local_addr()?;
+    app.public_url.get_or_init(|| format!("http://{address}"));
+    jobs::resume(&app).await?;
     let stopping = app.clone();
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
 #[derive(Debug, Clone)]
@@ -13,10 +14,24 @@ pub struct Config {
     /// Where the durable log is.
     pub log: PathBuf,
     pub api_key: ApiKey,
-    /// How long a request that is "late" is on its way.
+    /// How long a request or a webhook that is "late" is on its way, and how long a refund holds that fails later.
     pub late_after: Duration,
+    /// Where browsers find this processor; by default where it listens.
+    pub public_url: Option<String>,
+    /// Who is told of changes, if anybody is.
+    pub webhook: Option<Webhook>,
     /// Which log lines are written.
     pub verbosity: String,
+}
+
+/// Where webhooks go.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub url: String,
+    /// What they are signed with.
+    pub secret: SecretString,
+    /// The first pause after an attempt that came to nothing; doubled at each.
+    pub retry_after: Duration,
 }
 
 /// The one accepted key, known by its hash alone, so that it cannot reach a log.
@@ -33,13 +48,25 @@ impl Config {
         let required = |name: &str| {
             variable(name).filter(|value| !value.is_empty()).with_context(|| format!("{name} is not set"))
         };
+        let milliseconds = |name: &str, default: &str| -> anyhow::Result<Duration> {
+            Ok(Duration::from_millis(or(name, default).parse().with_context(|| name.to_owned())?))
+        };
+        let optional = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let webhook = match optional("SANDBOX_WEBHOOK_URL") {
+            None => None,
+            Some(url) => Some(Webhook {
+                url,
+                secret: required("SANDBOX_WEBHOOK_SECRET")?.into(),
+                retry_after: milliseconds("SANDBOX_WEBHOOK_RETRY_MS", "500")?,
+            }),
+        };
         Ok(Config {
             listen: or("SANDBOX_LISTEN", "127.0.0.1:8107").parse().context("SANDBOX_LISTEN")?,
             log: required("SANDBOX_LOG")?.into(),
             api_key: ApiKey::of(&required("SANDBOX_API_KEY")?),
-            late_after: Duration::from_millis(
-                or("SANDBOX_LATE_MS", "3000").parse().context("SANDBOX_LATE_MS")?,
-            ),
+            late_after: milliseconds("SANDBOX_LATE_MS", "3000")?,
+            public_url: optional("SANDBOX_PUBLIC_URL"),
+            webhook,
             verbosity: or("RUST_LOG", "info"),
         })
     }
@@ -71,6 +98,22 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8107");
         assert_eq!(config.late_after, Duration::from_secs(3));
+        assert!(config.webhook.is_none() && config.public_url.is_none());
+    }
+
+    #[test]
+    fn webhooks_need_a_secret_and_do_not_show_it() {
+        let with = |secret: Option<&str>| {
+            let secret = secret.map(str::to_owned);
+            Config::from_variables(move |name| match name {
+                "SANDBOX_LOG" | "SANDBOX_API_KEY" => Some("x".to_owned()),
+                "SANDBOX_WEBHOOK_URL" => Some("http://127.0.0.1:8080/v1/webhooks/card-processor".to_owned()),
+                "SANDBOX_WEBHOOK_SECRET" => secret.clone(),
+                _ => None,
+            })
+        };
+        assert_eq!(with(None).unwrap_err().to_string(), "SANDBOX_WEBHOOK_SECRET is not set");
+        assert!(!format!("{:?}", with(Some("whsec_1")).unwrap()).contains("whsec_1"));
     }
 
     #[test]

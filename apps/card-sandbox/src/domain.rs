@@ -1,15 +1,18 @@
-//! What a card processor decides: intents, refunds, idempotency keys. No IO, no clock, no randomness.
+//! What a card processor decides: intents, refunds, disputes, webhooks, idempotency keys. No IO, no clock, no randomness.
 
 pub mod answer;
 pub mod book;
 pub mod card;
 pub mod command;
+pub mod dispute;
 pub mod entry;
 pub mod fold;
 pub mod intent;
 pub mod money;
 pub mod refund;
 pub mod summary;
+pub mod view;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +30,7 @@ pub enum Act {
     Capture,
     Cancel,
     Refund,
+    CloseDispute,
 }
 
 impl Act {
@@ -37,6 +41,7 @@ impl Act {
             Act::Capture => "capture",
             Act::Cancel => "cancel",
             Act::Refund => "refund",
+            Act::CloseDispute => "close",
         }
     }
 
@@ -47,6 +52,7 @@ impl Act {
             Act::Capture => "captured",
             Act::Cancel => "canceled",
             Act::Refund => "refunded",
+            Act::CloseDispute => "closed",
         }
     }
 }
@@ -57,4 +63,7 @@ pub struct FreshIds {
     pub payment_intent: String,
     pub charge: String,
     pub refund: String,
+    pub dispute: String,
+    /// Where customers prove who they are; an intent's id follows.
+    pub authentication_pages: String,
 }

@@ -1,4 +1,6 @@
-//! Operations on mailboxes.
+//! Operations on mailboxes, and what `order` may ask of them.
+
+mod facts;
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -17,6 +19,8 @@ pub fn mount(api: Api<App>) -> Api<App> {
     api.operation(Operation::ListMessages, list_messages, |operation| {
         operation.query::<Page>().answer::<List<MessageView>>(200)
     })
+    .operation(Operation::ReadMessageFacts, facts::read_message_facts, |operation| operation)
+    .operation(Operation::ReadMessageTimeline, facts::read_message_timeline, |operation| operation)
 }
 
 /// A message in the caller's mailbox.

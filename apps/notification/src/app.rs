@@ -5,10 +5,12 @@ use contracts::App as Service;
 use contracts::Operation;
 use secrecy::SecretString;
 use sidecar::configuration::Live;
-use sidecar::{Address, Sidecar, database, guard};
+use sidecar::outbox::Outbox;
+use sidecar::{Address, Sidecar, database, fail_points, gaps, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::task::TaskTracker;
+use upkeep::Messaging;
 use web::health::Readiness;
 use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
@@ -36,6 +38,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         otlp_endpoint: environment.otlp_endpoint,
         filter: environment.log_filter,
     })?;
+    fail_points::arm(environment.fail_points);
     let shutdown = serve::shutdown_on_signals()?;
     let sidecar = Sidecar::new(Address {
         http_port: environment.sidecar_http_port,
@@ -49,6 +52,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let tasks = TaskTracker::new();
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
+    tasks.spawn(gaps::job(
+        Service::Notification,
+        db.clone(),
+        sidecar.clone(),
+        environment.gap_age,
+        shutdown.clone(),
+    ));
     let readiness = Readiness::of_database(db, shutdown.clone());
     let router = router(app, keys(sidecar), readiness, environment.app_token);
     let listener = serve::bind(environment.listen, "APP_PORT").await?;
@@ -60,8 +70,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// Everything that the sidecar may ask of this service.
 pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretString) -> Router {
-    let operations =
-        api::mount(Api::new(Service::Notification, keys)).finish(Operation::DescribeNotification);
+    let operations = upkeep::mount(api::mount(Api::new(Service::Notification, keys)), &messaging(&app));
+    let operations = operations.finish(Operation::DescribeNotification);
     Router::new()
         .merge(operations.with_state(app.clone()))
         .merge(sidecar::events::router(Service::Notification, app.db.clone(), app, events::handle))
@@ -69,6 +79,14 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))
         .layer(axum::middleware::from_fn(request::observe))
+}
+
+/// What whoever operates this service, and the others, may ask of its events.
+fn messaging(app: &App) -> Messaging {
+    let state = app.clone();
+    let handle = move |envelope| events::handle(state.clone(), envelope);
+    // It publishes nothing, so nobody waits to be woken.
+    Messaging::new(Service::Notification, app.db.clone(), Outbox::new(), handle)
 }
 
 /// The keys that access tokens are checked against, from `user`.

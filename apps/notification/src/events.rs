@@ -1,60 +1,46 @@
 //! What `notification` hears from the others.
 
-use contracts::{Envelope, Event, MessageId, OrderId, UserId};
+use contracts::{App as Service, Envelope, MessageId};
 use sidecar::events::EventError;
 use sidecar::inbox;
+use sqlx::PgConnection;
 use uuid::Uuid;
+use web::request::traceparent;
 
 use crate::app::App;
-use crate::domain::{self, Cause, Channel, Language, Letter, Message};
-use crate::store;
+use crate::domain::{Channel, Language, Message, Telling, telling};
+use crate::store::{self, Occasion};
 
 /// Handles one event; each at least once, its effect exactly once.
 pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
-    match &envelope.event {
-        Event::OrderConfirmed(order) => {
-            let letter = domain::confirmed(order, Language::En);
-            write(&app, &envelope, order.order_id, order.customer_id, letter).await
-        }
-        Event::OrderRejected(order) => {
-            let letter = domain::rejected(order, Language::En);
-            write(&app, &envelope, order.order_id, order.customer_id, letter).await
-        }
-        Event::ProductChanged(_)
-        | Event::StockReserved(_)
-        | Event::StockRejected(_)
-        | Event::ReservationOverdue(_)
-        | Event::OrderPlaced(_)
-        | Event::OrderExpired(_)
-        | Event::PaymentAuthorised(_)
-        | Event::PaymentCaptured(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentOverdue(_) => {
-            Err(EventError::Drop("notification has nothing to tell about this event".into()))
-        }
+    let event_type = envelope.event.event_type();
+    let told = telling(&envelope.event, Language::En)
+        .ok_or_else(|| EventError::Drop(format!("there is nothing to tell of {}", event_type.name())))?;
+    let mut tx = app.db.begin().await?;
+    if inbox::first_time(&mut tx, &envelope).await? {
+        write(&mut tx, &app, &envelope, told).await?;
     }
+    inbox::commit(tx, Service::Notification, &envelope).await?;
+    Ok(())
 }
 
 /// A message is told once for order, kind, cause and channel: a second event that says the same writes nothing.
 async fn write(
+    tx: &mut PgConnection,
     app: &App,
     envelope: &Envelope,
-    order_id: OrderId,
-    customer_id: UserId,
-    letter: Letter,
+    told: Telling,
 ) -> Result<(), EventError> {
-    let mut tx = app.db.begin().await?;
-    if inbox::first_time(&mut tx, envelope).await? {
-        let message = Message {
-            id: MessageId(Uuid::now_v7()),
-            customer_id,
-            order_id,
-            letter,
-            created_at: app.clock.now(),
-        };
-        store::insert_message(&mut tx, &message, Cause::End, Channel::Mailbox, Language::En).await?;
+    let Telling { order_id, customer_id, cause, letter } = told;
+    if letter.kind.moot_after_end() && store::told_of_end(tx, order_id).await? {
+        return Ok(());
     }
-    tx.commit().await?;
+    let id = MessageId(Uuid::now_v7());
+    let message = Message { id, customer_id, order_id, letter, created_at: app.clock.now() };
+    let occasion = Occasion {
+        caused_by: envelope.id.to_string(),
+        trace_id: traceparent().and_then(|text| text.split('-').nth(1).map(str::to_owned)),
+    };
+    store::insert_message(tx, &message, cause, (Channel::Mailbox, Language::En), &occasion).await?;
     Ok(())
 }

@@ -1,11 +1,21 @@
 //! SQL: messages.
 
+pub mod facts;
+
 use chrono::{DateTime, Utc};
 use contracts::{MessageId, OrderId, UserId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::{Cause, Channel, Kind, Language, Letter, Message};
+
+/// What led to a message.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// The id of the event.
+    pub caused_by: String,
+    pub trace_id: Option<String>,
+}
 
 struct MessageRow {
     id: Uuid,
@@ -38,28 +48,41 @@ pub async fn insert_message(
     tx: &mut PgConnection,
     message: &Message,
     cause: Cause,
-    channel: Channel,
-    language: Language,
+    (channel, language): (Channel, Language),
+    occasion: &Occasion,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into message
-             (id, customer_id, order_id, kind, cause, channel, language, subject, body, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             (id, customer_id, order_id, kind, cause, channel, language, subject, body, created_at,
+              caused_by, trace_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          on conflict on constraint message_once_key do nothing",
         message.id.0,
         message.customer_id.0,
         message.order_id.0,
         message.letter.kind.name(),
-        cause.name(),
+        cause.to_string(),
         channel.name(),
         language.name(),
         message.letter.subject,
         message.letter.body,
-        message.created_at
+        message.created_at,
+        occasion.caused_by,
+        occasion.trace_id
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Whether the customer was told how the order ended.
+pub async fn told_of_end(tx: &mut PgConnection, order_id: OrderId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from message where order_id = $1 and cause = 'end') as "told!""#,
+        order_id.0
+    )
+    .fetch_one(tx)
+    .await
 }
 
 /// A customer's messages before `before`, the newest first.

@@ -6,10 +6,11 @@ use contracts::Operation;
 use secrecy::SecretString;
 use sidecar::configuration::Live;
 use sidecar::outbox::{self, Outbox};
-use sidecar::{Address, Sidecar, database, guard};
+use sidecar::{Address, Sidecar, database, fail_points, gaps, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio_util::task::TaskTracker;
+use upkeep::Messaging;
 use web::health::Readiness;
 use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
@@ -39,6 +40,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         otlp_endpoint: environment.otlp_endpoint,
         filter: environment.log_filter,
     })?;
+    fail_points::arm(environment.fail_points);
     let shutdown = serve::shutdown_on_signals()?;
     let sidecar = Sidecar::new(Address {
         http_port: environment.sidecar_http_port,
@@ -59,6 +61,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         shutdown.clone(),
     ));
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
+    tasks.spawn(gaps::job(
+        Service::Order,
+        db.clone(),
+        app.sidecar.clone(),
+        environment.gap_age,
+        shutdown.clone(),
+    ));
     let readiness = Readiness::of_database(db, shutdown.clone());
     let router = router(app.clone(), keys(app.sidecar), readiness, environment.app_token);
     let listener = serve::bind(environment.listen, "APP_PORT").await?;
@@ -70,7 +79,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// Everything that the sidecar may ask of this service.
 pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretString) -> Router {
-    let operations = api::mount(Api::new(Service::Order, keys)).finish(Operation::DescribeOrder);
+    let operations = upkeep::mount(api::mount(Api::new(Service::Order, keys)), &messaging(&app));
+    let operations = operations.finish(Operation::DescribeOrder);
     Router::new()
         .merge(operations.with_state(app.clone()))
         .merge(sidecar::events::router(Service::Order, app.db.clone(), app, events::handle))
@@ -78,6 +88,13 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))
         .layer(axum::middleware::from_fn(request::observe))
+}
+
+/// What whoever operates this service, and the others, may ask of its events.
+fn messaging(app: &App) -> Messaging {
+    let state = app.clone();
+    let handle = move |envelope| events::handle(state.clone(), envelope);
+    Messaging::new(Service::Order, app.db.clone(), app.outbox.clone(), handle)
 }
 
 /// The keys that access tokens are checked against, from `user`.

@@ -1,7 +1,8 @@
 //! What `order` hears from the others.
 
+use chrono::{DateTime, Utc};
 use contracts::event::ProductChanged;
-use contracts::{Envelope, Event, EventId, OrderId};
+use contracts::{App as Service, EntryKind, Envelope, Event, EventId, OrderId, TimelineEntry};
 use serde_json::json;
 use sidecar::events::EventError;
 use sidecar::inbox;
@@ -12,35 +13,17 @@ use web::request::traceparent;
 
 use crate::api::trace_id;
 use crate::app::App;
-use crate::domain::{Input, Saga};
-use crate::store::orders::{self, StoredOrder};
-use crate::store::timeline::TimelineEntry;
-use crate::store::{products, timeline};
+use crate::domain::{Input, Order};
+use crate::store::{orders, products, timeline};
 
 /// Handles one event; each at least once, its effect exactly once.
 pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
-    match &envelope.event {
-        Event::ProductChanged(product) => on_product_changed(&app, &envelope, product).await,
-        Event::StockReserved(said) => on_fact(&app, &envelope, said.order_id, Input::StockReserved).await,
-        Event::StockRejected(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::StockRejected(said.refusal.clone())).await
-        }
-        Event::PaymentAuthorised(said) => {
-            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentAuthorised).await
-        }
-        Event::PaymentCaptured(said) => {
-            on_amount(&app, &envelope, said.order_id, said.amount, Input::PaymentCaptured).await
-        }
-        Event::PaymentDeclined(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::PaymentDeclined(said.refusal.clone())).await
-        }
-        Event::PaymentRefunded(said) => on_fact(&app, &envelope, said.order_id, Input::PaymentRefunded).await,
-        Event::ReservationOverdue(said) => on_fact(&app, &envelope, said.order_id, Input::Overdue).await,
-        Event::PaymentOverdue(said) => on_fact(&app, &envelope, said.order_id, Input::Overdue).await,
-        Event::OrderPlaced(_)
-        | Event::OrderConfirmed(_)
-        | Event::OrderRejected(_)
-        | Event::OrderExpired(_) => Err(EventError::Drop("order does not subscribe to itself".into())),
+    if let Event::ProductChanged(product) = &envelope.event {
+        return on_product_changed(&app, &envelope, product).await;
+    }
+    match Input::of(&envelope.event, envelope.sequence) {
+        Some((order_id, input)) => on_fact(&app, &envelope, order_id, input).await,
+        None => Err(EventError::Drop("order does not subscribe to itself".into())),
     }
 }
 
@@ -53,80 +36,56 @@ async fn on_product_changed(
     if inbox::first_time(&mut tx, envelope).await? {
         products::upsert_product(&mut tx, product, envelope.sequence).await?;
     }
-    tx.commit().await?;
+    inbox::commit(tx, Service::Order, envelope).await?;
     Ok(())
 }
 
-/// A payment of another amount than the total is no payment of this order; a person has to look.
-async fn on_amount(
-    app: &App,
-    envelope: &Envelope,
-    order_id: OrderId,
-    amount: contracts::Money,
-    input: Input,
-) -> Result<(), EventError> {
-    let mut tx = app.db.begin().await?;
-    let order = lock(&mut tx, order_id).await?;
-    if order.saga.total != amount {
-        return Err(EventError::Drop(format!("{amount} was paid, the total is {}", order.saga.total)));
-    }
-    hear(app, tx, envelope, order, input).await
-}
-
+/// An amount that cannot be this order's is refused; a person has to look.
 async fn on_fact(app: &App, envelope: &Envelope, order_id: OrderId, input: Input) -> Result<(), EventError> {
     let mut tx = app.db.begin().await?;
-    let order = lock(&mut tx, order_id).await?;
-    hear(app, tx, envelope, order, input).await
-}
-
-async fn lock(tx: &mut PgConnection, order_id: OrderId) -> Result<StoredOrder, EventError> {
-    orders::lock_order(tx, order_id)
-        .await?
-        .ok_or_else(|| EventError::Drop(format!("there is no order {order_id}")))
-}
-
-async fn hear(
-    app: &App,
-    mut tx: sqlx::Transaction<'static, sqlx::Postgres>,
-    envelope: &Envelope,
-    order: StoredOrder,
-    input: Input,
-) -> Result<(), EventError> {
+    let before = orders::lock_order(&mut tx, order_id).await?;
+    let before = before.ok_or_else(|| EventError::Drop(format!("there is no order {order_id}")))?.order;
     if inbox::first_time(&mut tx, envelope).await? {
+        before.fits(&input).map_err(|misfit| EventError::Drop(misfit.to_string()))?;
         let now = app.clock.now();
-        let (saga, said) = order.saga.react(&input, now);
+        let (after, said) = before.clone().react(&input, now);
         let heard = TimelineEntry {
             at: now,
-            kind: "heard".into(),
+            kind: EntryKind::Heard,
             name: envelope.event.event_type().name().into(),
             who: envelope.source.name().into(),
             cause: Some(envelope.id.to_string()),
             trace_id: envelope.traceparent.as_deref().and_then(trace_id),
             detail: envelope.event.data(),
         };
-        timeline::insert_entry(&mut tx, saga.order_id, &heard).await?;
-        save(&mut tx, &saga, said, now, &envelope.id.to_string()).await?;
+        timeline::insert_entry(&mut tx, order_id, &heard).await?;
+        save(&mut tx, &before, &after, said, now, &envelope.id.to_string()).await?;
     }
-    tx.commit().await?;
+    inbox::commit(tx, Service::Order, envelope).await?;
     app.outbox.wake();
     Ok(())
 }
 
-/// Keeps the saga and says what was decided, in the transaction that decided it.
+/// Keeps the order and says what was decided, in the transaction that decided it.
+///
+/// # Errors
+/// When the database fails.
 pub async fn save(
     tx: &mut PgConnection,
-    saga: &Saga,
+    before: &Order,
+    after: &Order,
     said: Vec<Event>,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
     cause: &str,
 ) -> Result<(), sqlx::Error> {
-    orders::update_saga(tx, saga).await?;
+    let order_id = after.saga.order_id;
+    orders::update_order(tx, before, after).await?;
     for event in said {
         let event = NewEvent {
             id: EventId(Uuid::now_v7()),
-            subject: saga.order_id.0,
+            subject: order_id.0,
             time: now,
-            correlation_id: Some(saga.order_id.0),
+            correlation_id: Some(order_id.0),
             causation_id: Some(cause.to_owned()),
             traceparent: traceparent(),
             event,
@@ -134,16 +93,16 @@ pub async fn save(
         let name = event.event.event_type().name();
         let decided = TimelineEntry {
             at: now,
-            kind: "decided".into(),
+            kind: EntryKind::Decided,
             name: name.into(),
-            who: contracts::App::Order.name().into(),
+            who: Service::Order.name().into(),
             cause: event.causation_id.clone(),
             trace_id: event.traceparent.as_deref().and_then(trace_id),
             detail: json!({"event_id": event.id}),
         };
-        timeline::insert_entry(tx, saga.order_id, &decided).await?;
+        timeline::insert_entry(tx, order_id, &decided).await?;
         outbox::enqueue(tx, &event).await?;
-        tracing::info!(order.id = %saga.order_id, event.r#type = name, "order decided");
+        tracing::info!(order.id = %order_id, event.r#type = name, "order decided");
     }
     Ok(())
 }

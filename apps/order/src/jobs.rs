@@ -1,8 +1,11 @@
 //! Timed work: orders past their deadline, what was not delivered, what has expired.
 
+pub mod books;
+
 use std::time::Duration;
 
 use contracts::OrderId;
+use sidecar::fail_points;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -26,6 +29,7 @@ pub async fn run(app: App, shutdown: CancellationToken) {
             events::handle,
             shutdown.clone()
         ),
+        books::run(app.clone(), shutdown.clone()),
         sidecar::housekeeping::run(app.db.clone(), shutdown.clone()),
         web::idempotency::housekeeping(app.db, shutdown),
     );
@@ -66,12 +70,13 @@ async fn expire(app: &App, order_id: OrderId) -> Result<(), sqlx::Error> {
     let mut tx = app.db.begin().await?;
     if let Some(order) = orders::lock_order(&mut tx, order_id).await? {
         let now = app.clock.now();
-        let (saga, said) = order.saga.react(&Input::Sweep, now);
+        let before = order.order;
+        let (after, said) = before.clone().react(&Input::Sweep, now);
         if !said.is_empty() {
-            events::save(&mut tx, &saga, said, now, "deadline").await?;
+            events::save(&mut tx, &before, &after, said, now, "deadline").await?;
         }
     }
-    tx.commit().await?;
+    fail_points::commit(tx, contracts::App::Order, "sweep").await?;
     app.outbox.wake();
     Ok(())
 }

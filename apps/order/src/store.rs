@@ -1,7 +1,12 @@
 //! The only place with SQL. Decides nothing.
 
+pub mod books;
+pub mod commands;
+pub mod fulfilment;
+pub mod lines;
 pub mod orders;
 pub mod products;
+pub mod refunds;
 pub mod timeline;
 
 use contracts::{Currency, Money};

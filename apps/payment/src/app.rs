@@ -10,11 +10,12 @@ use contracts::configuration::PAYMENT_PROVIDER_TIMEOUT;
 use secrecy::SecretString;
 use sidecar::configuration::Live;
 use sidecar::outbox::{self, Outbox};
-use sidecar::{Address, Sidecar, database, guard};
+use sidecar::{Address, Sidecar, database, fail_points, gaps, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
+use upkeep::Messaging;
 use web::health::Readiness;
 use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
@@ -33,14 +34,26 @@ pub struct App {
     pub live: Live,
     pub clock: Clock,
     pub provider: Provider,
+    /// What the provider's events are signed with.
+    pub webhook_secret: SecretString,
     /// Wakes a worker of this process; without it a payment waits for the next poll.
     pub work: Arc<Notify>,
+    /// Wakes whoever applies the provider's events.
+    pub told: Arc<Notify>,
 }
 
 impl App {
     /// How long a call to the provider may take.
     pub fn provider_timeout(&self) -> Duration {
         Duration::from_millis(self.live.get(&PAYMENT_PROVIDER_TIMEOUT))
+    }
+
+    /// Reads one moment, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+        self.db.begin_with("begin isolation level repeatable read, read only").await
     }
 
     /// To be called right after each commit that decided something.
@@ -61,6 +74,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         otlp_endpoint: environment.otlp_endpoint,
         filter: environment.log_filter,
     })?;
+    fail_points::arm(environment.fail_points);
     let shutdown = serve::shutdown_on_signals()?;
     let sidecar = Sidecar::new(Address {
         http_port: environment.sidecar_http_port,
@@ -70,15 +84,18 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Payment, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Payment, shutdown.clone());
-    let api_key = sidecar.secret("provider").await?.get("api_key")?.clone();
+    let secrets = sidecar.secret("provider").await?;
+    let (api_key, webhook_secret) = (secrets.get("api_key")?.clone(), secrets.get("webhook_secret")?.clone());
     let app = App {
         db: db.clone(),
         sidecar,
         outbox: Outbox::new(),
         live,
         clock: Clock::System,
-        provider: Provider::new(&settings.provider_url, api_key)?,
+        provider: Provider::new(&settings.provider_url, api_key)?.returning_to(settings.return_url),
+        webhook_secret,
         work: Arc::default(),
+        told: Arc::default(),
     };
 
     let tasks = TaskTracker::new();
@@ -90,6 +107,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         shutdown.clone(),
     ));
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
+    tasks.spawn(gaps::job(
+        Service::Payment,
+        db.clone(),
+        app.sidecar.clone(),
+        environment.gap_age,
+        shutdown.clone(),
+    ));
     let readiness = Readiness::of_database(db, shutdown.clone());
     let router = router(app.clone(), keys(app.sidecar), readiness, environment.app_token);
     let listener = serve::bind(environment.listen, "APP_PORT").await?;
@@ -101,7 +125,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// Everything that the sidecar may ask of this service.
 pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretString) -> Router {
-    let operations = api::mount(Api::new(Service::Payment, keys)).finish(Operation::DescribePayment);
+    let operations = upkeep::mount(api::mount(Api::new(Service::Payment, keys)), &messaging(&app));
+    let operations = operations.finish(Operation::DescribePayment);
     Router::new()
         .merge(operations.with_state(app.clone()))
         .merge(sidecar::events::router(Service::Payment, app.db.clone(), app, events::handle))
@@ -109,6 +134,13 @@ pub fn router(app: App, keys: Keys, readiness: Readiness, app_token: SecretStrin
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))
         .layer(axum::middleware::from_fn(request::observe))
+}
+
+/// What whoever operates this service, and the others, may ask of its events.
+fn messaging(app: &App) -> Messaging {
+    let state = app.clone();
+    let handle = move |envelope| events::handle(state.clone(), envelope);
+    Messaging::new(Service::Payment, app.db.clone(), app.outbox.clone(), handle)
 }
 
 /// The keys that access tokens are checked against, from `user`.

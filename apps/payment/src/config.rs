@@ -10,6 +10,8 @@ pub struct Settings {
     pub environment: Environment,
     /// Where the card processor is: Stripe, or the sandbox.
     pub provider_url: String,
+    /// Where customers come back to after they confirmed a payment with their bank.
+    pub return_url: Option<String>,
 }
 
 impl Settings {
@@ -21,6 +23,7 @@ impl Settings {
             read("PROVIDER_URL").filter(|url| !url.is_empty()).with_context(|| missing("PROVIDER_URL"))?;
         let known = ["http://", "https://"].iter().any(|scheme| provider_url.starts_with(scheme));
         anyhow::ensure!(known, "PROVIDER_URL is no http or https address");
-        Ok(Settings { environment: Environment::read(read)?, provider_url })
+        let return_url = read("PROVIDER_RETURN_URL").filter(|url| !url.is_empty());
+        Ok(Settings { environment: Environment::read(read)?, provider_url, return_url })
     }
 }

@@ -1,8 +1,8 @@
 //! What `payment` hears of orders and stock. Handlers note facts; the worker makes the calls that follow.
 
 use chrono::{DateTime, Utc};
-use contracts::event::OrderPlaced;
-use contracts::{Envelope, Event, EventId, OrderId, PaymentId};
+use contracts::receipt::START;
+use contracts::{App as Service, Envelope, Event, EventId, OrderId, PaymentId};
 use sidecar::events::EventError;
 use sidecar::inbox;
 use sidecar::outbox::{self, NewEvent};
@@ -12,61 +12,24 @@ use web::request::traceparent;
 
 use crate::app::App;
 use crate::domain::effect::{Call, Effect};
-use crate::domain::{Due, End, Input, Method, Payment, receipt};
+use crate::domain::{Input, Payment, receipt};
 use crate::provider::request_hash;
 use crate::store::payments::{self, StoredPayment, Trail};
 use crate::store::{ledger, methods, receipts, records};
 
 /// Handles one event; each at least once, its effect exactly once.
 pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
-    match &envelope.event {
-        Event::OrderPlaced(said) => on_order_placed(&app, &envelope, said).await,
-        Event::StockReserved(said) => on_fact(&app, &envelope, said.order_id, Input::StockReserved).await,
-        Event::OrderConfirmed(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Confirmed)).await
-        }
-        Event::OrderRejected(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Rejected)).await
-        }
-        Event::OrderExpired(said) => {
-            on_fact(&app, &envelope, said.order_id, Input::Ended(End::Expired)).await
-        }
-        Event::ProductChanged(_)
-        | Event::StockRejected(_)
-        | Event::ReservationOverdue(_)
-        | Event::PaymentAuthorised(_)
-        | Event::PaymentCaptured(_)
-        | Event::PaymentDeclined(_)
-        | Event::PaymentRefunded(_)
-        | Event::PaymentOverdue(_) => Err(EventError::Drop(format!(
-            "payment does not subscribe to {}",
-            envelope.event.event_type().name()
-        ))),
-    }
-}
-
-async fn on_order_placed(app: &App, envelope: &Envelope, said: &OrderPlaced) -> Result<(), EventError> {
     let mut tx = app.db.begin().await?;
-    let owner = methods::find_owner(&mut tx, said.payment_method_id).await?;
-    let method = if owner == Some(said.customer_id) {
-        Method::Own(said.payment_method_id)
+    let owner = if let Event::OrderPlaced(said) = &envelope.event {
+        methods::find_owner(&mut tx, said.payment_method_id).await?
     } else {
-        Method::Foreign(said.payment_method_id)
+        None
     };
-    let due = Due {
-        customer_id: said.customer_id,
-        method,
-        total: said.total,
-        charge_by: said.terms.charge_by,
-        deadline: said.terms.deadline,
-        capture: said.terms.capture,
+    let Some((order_id, input)) = Input::of(&envelope.event, owner) else {
+        let name = envelope.event.event_type().name();
+        return Err(EventError::Drop(format!("payment does not subscribe to {name}")));
     };
-    hear(app, tx, envelope, said.order_id, Input::Placed(due)).await
-}
-
-async fn on_fact(app: &App, envelope: &Envelope, order_id: OrderId, input: Input) -> Result<(), EventError> {
-    let tx = app.db.begin().await?;
-    hear(app, tx, envelope, order_id, input).await
+    hear(&app, tx, &envelope, order_id, input).await
 }
 
 async fn hear(
@@ -83,7 +46,7 @@ async fn hear(
         let (payment, events, effects) = stored.payment.react(input, now);
         keep(&mut tx, &payment, &cause, events, effects, now).await?;
     }
-    tx.commit().await?;
+    inbox::commit(tx, Service::Payment, envelope).await?;
     app.wake();
     Ok(())
 }
@@ -118,15 +81,15 @@ pub async fn keep(
     for effect in effects {
         match effect {
             Effect::Call(to_make) => call = Some(to_make),
-            Effect::Record(record) => records::insert_record(tx, order_id, &record, now).await?,
+            Effect::Record(record) => records::insert_record(tx, order_id, &record, cause, now).await?,
             Effect::Posting(posting) => {
-                ledger::insert_entry(tx, Uuid::now_v7(), order_id, posting, now).await?;
+                ledger::insert_entry(tx, Uuid::now_v7(), order_id, &posting, now).await?;
             }
             Effect::Receipt(receipt) => {
-                let hash = request_hash(&receipt.act).unwrap_or(receipt::START);
+                let hash = request_hash(order_id, &receipt.act).unwrap_or(START);
                 let last = receipts::find_last_receipt(tx, order_id).await?;
-                let link = receipt::link(order_id, last, &receipt, hash, now);
-                receipts::insert_receipt(tx, Uuid::now_v7(), order_id, &receipt, &link).await?;
+                let line = receipt::link(order_id, last, &receipt, hash, now);
+                receipts::insert_receipt(tx, Uuid::now_v7(), order_id, &line).await?;
             }
         }
     }

@@ -4,10 +4,14 @@
 //! transaction, the answer is applied and committed. A worker that dies in between leaves the payment marked until
 //! its time is over; then its outcome counts as unknown. Several workers and several replicas may run.
 
+pub mod comparison;
+pub mod webhooks;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use contracts::{OrderId, PaymentId};
+use sidecar::fail_point;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -15,6 +19,7 @@ use crate::domain::effect::{Act, Call};
 use crate::domain::{Answer, Input};
 use crate::events;
 use crate::provider::{NewIntent, NewRefund, Outcome};
+use crate::store::payments::Waiting;
 use crate::store::{methods, payments};
 
 /// Payments that one replica works on at once.
@@ -23,6 +28,8 @@ const WORKERS: usize = 16;
 const POLL: Duration = Duration::from_millis(250);
 /// How much longer than the call itself its answer is waited for.
 const MARGIN: TimeDelta = TimeDelta::seconds(5);
+/// A row that cannot be read is tried again so much later.
+const POSTPONED: TimeDelta = TimeDelta::minutes(5);
 /// A worker that cannot reach the database waits this long.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -49,6 +56,8 @@ pub async fn run(app: App, shutdown: CancellationToken) {
     tokio::join!(
         futures::future::join_all(workers),
         poll(app.clone(), shutdown.clone()),
+        webhooks::run(app.clone(), shutdown.clone()),
+        comparison::run(app.clone(), shutdown.clone()),
         sidecar::events::redeliver_job(
             contracts::App::Payment,
             app.db.clone(),
@@ -108,7 +117,9 @@ pub async fn work_once(app: &App) -> anyhow::Result<Turn> {
         return Ok(Turn::Worked);
     };
     let answer = ask(app, &claimed).await?;
+    pass(&claimed.call, "before_answer");
     apply(app, &claimed, answer).await?;
+    pass(&claimed.call, "after_answer");
     Ok(Turn::Worked)
 }
 
@@ -119,15 +130,30 @@ pub async fn work_once(app: &App) -> anyhow::Result<Turn> {
 pub async fn claim(app: &App) -> Result<Option<Option<Claimed>>, sqlx::Error> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let Some(stored) = payments::lock_waiting_payment(&mut tx, now).await? else {
-        return Ok(None);
+    let stored = match payments::lock_waiting_payment(&mut tx, now).await? {
+        None => return Ok(None),
+        Some(Waiting::Whole(stored)) => stored,
+        Some(Waiting::Broken { order_id, error }) => {
+            let error = format!("{error:#}");
+            tracing::error!(order.id = %order_id, error, "the row of a payment cannot be read");
+            payments::postpone_payment(&mut tx, order_id, now + POSTPONED).await?;
+            tx.commit().await?;
+            return Ok(Some(None));
+        }
     };
     let patience = TimeDelta::from_std(app.provider_timeout()).unwrap_or(TimeDelta::MAX) + MARGIN;
     let (payment, events, effects) = stored.payment.react(Input::Timer { patience }, now);
     let call = events::keep(&mut tx, &payment, &stored.cause, events, effects, now).await?;
+    call.iter().for_each(|call| pass(call, "before_sent"));
     tx.commit().await?;
+    call.iter().for_each(|call| pass(call, "after_sent"));
     app.outbox.wake();
     Ok(Some(call.map(|call| Claimed { order_id: payment.order_id, payment_id: payment.id, call })))
+}
+
+/// A place around a call at which a test may end the process.
+fn pass(call: &Call, place: &str) {
+    fail_point(format_args!("payment.{}.{place}", call.act.name()));
 }
 
 /// Makes the call.
@@ -146,7 +172,11 @@ pub async fn ask(app: &App, claimed: &Claimed) -> anyhow::Result<Answer> {
             provider.doubt = ?doubt,
             "the provider's answer is unknown"
         ),
-        Answer::Intent(_) | Answer::Refund(_) | Answer::Declined { .. } | Answer::Refused { .. } => {
+        Answer::Intent(_)
+        | Answer::Refund { .. }
+        | Answer::Dispute { .. }
+        | Answer::Declined { .. }
+        | Answer::Refused { .. } => {
             tracing::info!(
                 order.id = %claimed.order_id,
                 provider.act = claimed.call.act.name(),
@@ -178,14 +208,28 @@ async fn make(app: &App, claimed: &Claimed) -> anyhow::Result<Answer> {
         Act::Confirm { intent } => {
             answer(provider.confirm_intent(intent, key, timeout).await, Answer::Intent)
         }
+        Act::Capture { intent, amount } => {
+            answer(provider.capture_intent(intent, *amount, key, timeout).await, Answer::Intent)
+        }
         Act::Cancel { intent } => answer(provider.cancel_intent(intent, key, timeout).await, Answer::Intent),
         Act::Read { intent } => answer(provider.read_intent(intent, timeout).await, Answer::Intent),
         Act::Refund { intent, amount, cause } => {
-            let new = NewRefund { intent, amount: *amount, cause: *cause };
-            answer(provider.create_refund(new, key, timeout).await, |refund| Answer::Refund(Some(refund)))
+            let new = NewRefund { order_id: claimed.order_id, intent, amount: *amount, cause: *cause };
+            answer(provider.create_refund(new, key, timeout).await, |refund| Answer::Refund {
+                cause: *cause,
+                seen: Some(refund),
+            })
         }
         Act::FindRefund { intent, cause } => {
-            answer(provider.find_refund(intent, *cause, timeout).await, Answer::Refund)
+            answer(provider.find_refund(intent, *cause, timeout).await, |seen| Answer::Refund {
+                cause: *cause,
+                seen,
+            })
+        }
+        Act::CloseDispute { dispute_id } => {
+            answer(provider.close_dispute(dispute_id, key, timeout).await, |(amount, status)| {
+                Answer::Dispute { dispute_id: dispute_id.clone(), amount, status }
+            })
         }
     })
 }

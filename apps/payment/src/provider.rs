@@ -1,25 +1,27 @@
 //! The client of the card processor: thin, in Stripe's HTTP shape. It concludes nothing; what it cannot know it
 //! calls unknown.
 
+pub mod comparison;
 mod request;
+pub mod webhook;
 mod wire;
 
 use std::time::Duration;
 
-use contracts::{Money, OrderId, PaymentId};
+use contracts::event::DisputeStatus;
+use contracts::{Money, OrderId, PaymentId, RefundCause};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use crate::domain::effect::Cause;
 use crate::domain::method::ProviderToken;
 use crate::domain::{Doubt, Intent, IntentId, RefundSeen};
 
 pub use request::{Request, request_hash};
 
 /// The version of the processor's API that requests and answers are written for.
-const VERSION: &str = "2025-09-30.clover";
+pub const VERSION: &str = "2026-08-26.dahlia";
 /// Objects on a page of a list.
 const PAGE: u32 = 100;
 
@@ -45,6 +47,8 @@ pub struct Provider {
     http: reqwest::Client,
     base: String,
     api_key: SecretString,
+    /// Where customers come back to from their bank.
+    return_url: Option<String>,
 }
 
 /// An intent to make.
@@ -60,9 +64,10 @@ pub struct NewIntent<'a> {
 /// A refund to make.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRefund<'a> {
+    pub order_id: OrderId,
     pub intent: &'a IntentId,
     pub amount: Money,
-    pub cause: Cause,
+    pub cause: RefundCause,
 }
 
 /// A page of the processor's intents, newest first.
@@ -96,7 +101,15 @@ impl Provider {
             )]))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Provider { http, base: base.trim_end_matches('/').to_owned(), api_key })
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Provider { http, base, api_key, return_url: None })
+    }
+
+    /// Has customers come back here from their bank.
+    #[must_use]
+    pub fn returning_to(mut self, url: Option<String>) -> Provider {
+        self.return_url = url;
+        self
     }
 
     /// Makes an intent without confirming it; no money moves.
@@ -109,7 +122,7 @@ impl Provider {
     }
 
     pub async fn confirm_intent(&self, intent: &IntentId, key: &str, timeout: Duration) -> Outcome<Intent> {
-        self.intent(&Request::confirm_intent(intent), Some(key), timeout).await
+        self.intent(&Request::confirm_intent(intent, self.return_url.as_deref()), Some(key), timeout).await
     }
 
     /// Takes what is held, or the given part of it; the rest lapses.
@@ -146,14 +159,14 @@ impl Provider {
         self.send(&request, Some(key), timeout).await.read(|refund: wire::Refund| Some(refund.read()))
     }
 
-    /// The refund of this intent for this cause, if it was ever made.
+    /// The refund of this intent for this cause: one that was accepted, else the last that failed, if there was any.
     pub async fn find_refund(
         &self,
         intent: &IntentId,
-        cause: Cause,
+        cause: RefundCause,
         timeout: Duration,
     ) -> Outcome<Option<RefundSeen>> {
-        let mut after = None;
+        let (mut after, mut failed) = (None, None);
         loop {
             let request = Request::list_refunds(intent, after.as_deref(), PAGE);
             let page: wire::Page<wire::Refund> = match self.send(&request, None, timeout).await {
@@ -163,11 +176,27 @@ impl Provider {
                 Outcome::Unknown(doubt) => return Outcome::Unknown(doubt),
             };
             after = page.data.last().map(|refund| refund.id.clone());
-            let found = page.data.into_iter().find(|refund| refund.is_for(cause));
-            if found.is_some() || !page.has_more || after.is_none() {
-                return Outcome::Done(found.map(wire::Refund::read));
+            for refund in page.data.into_iter().filter(|refund| refund.is_for(cause)) {
+                match refund.read() {
+                    accepted @ RefundSeen::Accepted { .. } => return Outcome::Done(Some(accepted)),
+                    seen @ RefundSeen::Failed { .. } => failed = failed.or(Some(seen)),
+                }
+            }
+            if !page.has_more || after.is_none() {
+                return Outcome::Done(failed);
             }
         }
+    }
+
+    /// Gives a dispute up, for good.
+    pub async fn close_dispute(
+        &self,
+        dispute_id: &str,
+        key: &str,
+        timeout: Duration,
+    ) -> Outcome<(Money, DisputeStatus)> {
+        let request = Request::close_dispute(dispute_id);
+        self.send(&request, Some(key), timeout).await.read(wire::Dispute::read)
     }
 
     async fn intent(&self, request: &Request, key: Option<&str>, timeout: Duration) -> Outcome<Intent> {

@@ -1,6 +1,7 @@
 //! What can be asked of `product` over HTTP.
 
 mod catalogue;
+mod facts;
 mod find;
 mod import;
 mod stock;
@@ -24,6 +25,8 @@ pub fn mount(api: Api<App>) -> Api<App> {
     api.operation(Operation::FindProducts, find::find_products, |about| {
         about.body::<FindProducts>().answer::<FoundProducts>(200)
     })
+    .operation(Operation::ReadStockFacts, facts::read_stock_facts, |about| about)
+    .operation(Operation::ReadStockTimeline, facts::read_stock_timeline, |about| about)
 }
 
 fn mount_catalogue(api: Api<App>) -> Api<App> {

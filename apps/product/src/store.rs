@@ -1,8 +1,21 @@
 //! The only place with SQL. Decides nothing.
 
+pub mod facts;
+pub mod hold;
 pub mod product;
 pub mod reservation;
 pub mod stock;
+
+use chrono::{DateTime, Utc};
+
+/// When something was done, and what led to it.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    pub at: DateTime<Utc>,
+    /// The id of the event, or the name of the job.
+    pub caused_by: String,
+    pub trace_id: Option<String>,
+}
 
 /// A stored value that the domain does not allow; never a default.
 fn unreadable(what: &str) -> sqlx::Error {

@@ -56,6 +56,10 @@ keys! {
         "How long an order may take from placing to its end.";
     ORDER_RETURN_WINDOW "order.return_window" "days" 0..=365 default 30 Order
         "How long after delivery a return may be asked for.";
+    ORDER_CAPTURE_BEFORE_SHIPPING "order.capture_before_shipping" "0 or 1" 0..=1 default 0 Order
+        "Whether the money of new orders is captured before their first parcel leaves (1) or at once (0).";
+    ORDER_BOOKS_INTERVAL "order.books_interval" "seconds" 5..=86400 default 60 Order
+        "How often the books are checked for the orders that changed.";
     ORDER_LARGEST_PAGE "order.largest_page" "rows" 1..=1000 default 100 Order
         "The largest page of a list of orders.";
     PRODUCT_LARGEST_PAGE "product.largest_page" "rows" 1..=1000 default 200 Product
@@ -66,6 +70,8 @@ keys! {
         "Passes of one password hash (Argon2id).";
     PAYMENT_PROVIDER_TIMEOUT "payment.provider_timeout" "milliseconds" 100..=60000 default 5000 Payment
         "How long a call to the card processor may take before its outcome counts as unknown.";
+    PAYMENT_COMPARISON_INTERVAL "payment.comparison_interval" "seconds" 10..=604800 default 86400 Payment
+        "How often the card processor's own list is compared with ours.";
     NOTIFICATION_LARGEST_PAGE "notification.largest_page" "rows" 1..=1000 default 100 Notification
         "The largest page of a mailbox.";
     GATEWAY_DEADLINE "gateway.deadline" "milliseconds" 500..=120000 default 10000 Gateway

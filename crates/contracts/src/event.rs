@@ -2,10 +2,17 @@
 //!
 //! Events hold ids and facts; never personal data, never a card token. An event that nobody needs is not here.
 
-use serde::{Deserialize, Serialize};
+mod order;
+mod payment;
+mod product;
+
 use serde_json::Value;
 
-use crate::{App, Money, OrderId, PaymentId, PaymentMethodId, ProductId, Quantity, Refusal, Terms, UserId};
+use crate::App;
+
+pub use order::*;
+pub use payment::*;
+pub use product::*;
 
 /// One row of the event table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,16 +87,42 @@ events! {
         "Stock is reserved and the money is safe; the order goes on to shipping.";
     OrderRejected "order.rejected.v1" Order -> [Product Payment Notification]
         "The order was refused by stock or payment; whatever was done for it is undone.";
-    OrderExpired "order.expired.v1" Order -> [Product Payment]
+    OrderExpired "order.expired.v1" Order -> [Product Payment Notification]
         "The order had not ended by its deadline; whatever was done for it is undone.";
+    OrderCancelled "order.cancelled.v1" Order -> [Product Payment Notification]
+        "The whole order was cancelled before anything was shipped; whatever was done for it is undone.";
+    OrderLinesCancelled "order.lines_cancelled.v1" Order -> [Product Notification]
+        "Part of a confirmed order was cancelled before it was shipped.";
+    OrderCaptureRequested "order.capture_requested.v1" Order -> [Payment]
+        "A parcel is about to leave: what is authorised is to be captured, in this amount.";
+    OrderRefundRequested "order.refund_requested.v1" Order -> [Payment]
+        "This much is to go back for this cause.";
+    OrderShipped "order.shipped.v1" Order -> [Product Notification]
+        "A parcel has left.";
+    OrderDelivered "order.delivered.v1" Order -> [Notification]
+        "A parcel has arrived.";
+    OrderReturnRequested "order.return_requested.v1" Order -> [Notification]
+        "The customer wants to send something back.";
+    OrderReturnReceived "order.return_received.v1" Order -> [Product Notification]
+        "What was sent back has arrived, to be sold again or not.";
+    PaymentActionRequired "payment.action_required.v1" Payment -> [Order Notification]
+        "The customer has to confirm the payment with their bank, until the order's `charge_by`.";
     PaymentAuthorised "payment.authorised.v1" Payment -> [Order]
         "The total is authorised; capture waits for shipping.";
     PaymentCaptured "payment.captured.v1" Payment -> [Order]
-        "The total is captured.";
+        "The total, or what was left of it when capture was requested, is captured.";
     PaymentDeclined "payment.declined.v1" Payment -> [Order]
         "The payment was refused; no charge can follow.";
-    PaymentRefunded "payment.refunded.v1" Payment -> [Order]
+    PaymentVoided "payment.voided.v1" Payment -> [Order]
+        "What was authorised was let go; no charge can follow.";
+    PaymentDue "payment.due.v1" Payment -> [Order]
+        "The capture was refused or the authorisation has lapsed; staff have to decide.";
+    PaymentRefunded "payment.refunded.v1" Payment -> [Order Notification]
         "Captured money went back to the customer.";
+    PaymentRefundFailed "payment.refund_failed.v1" Payment -> [Order]
+        "The card processor refuses a refund; staff have to decide.";
+    PaymentDisputed "payment.disputed.v1" Payment -> [Order]
+        "The customer's bank disputes the charge, or that dispute was closed.";
     PaymentOverdue "payment.overdue.v1" Payment -> [Order]
         "A payment has heard of no end well after its order's deadline.";
 }
@@ -123,107 +156,4 @@ pub fn subscriptions(subscriber: App) -> impl Iterator<Item = App> {
 /// Where what `subscriber` could not handle of `topic` goes.
 pub fn dead_letter_topic(topic: App, subscriber: App) -> String {
     format!("{topic}.{subscriber}.dead")
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProductChanged {
-    pub product_id: ProductId,
-    pub sku: String,
-    pub name: String,
-    pub price: Money,
-    /// Postage and fees are sold without stock.
-    pub stock_controlled: bool,
-    pub archived: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StockReserved {
-    pub order_id: OrderId,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StockRejected {
-    pub order_id: OrderId,
-    pub refusal: Refusal,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReservationOverdue {
-    pub order_id: OrderId,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderPlaced {
-    pub order_id: OrderId,
-    /// What people call it.
-    pub number: String,
-    pub customer_id: UserId,
-    pub payment_method_id: PaymentMethodId,
-    /// One line for each product, in the products' order.
-    pub lines: Vec<OrderLine>,
-    pub total: Money,
-    pub terms: Terms,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderLine {
-    pub product_id: ProductId,
-    pub quantity: Quantity,
-    pub unit_price: Money,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderConfirmed {
-    pub order_id: OrderId,
-    pub number: String,
-    pub customer_id: UserId,
-    pub total: Money,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderRejected {
-    pub order_id: OrderId,
-    pub number: String,
-    pub customer_id: UserId,
-    pub refusal: Refusal,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderExpired {
-    pub order_id: OrderId,
-    pub number: String,
-    pub customer_id: UserId,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentAuthorised {
-    pub order_id: OrderId,
-    pub payment_id: PaymentId,
-    pub amount: Money,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentCaptured {
-    pub order_id: OrderId,
-    pub payment_id: PaymentId,
-    pub amount: Money,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentDeclined {
-    pub order_id: OrderId,
-    pub payment_id: PaymentId,
-    pub refusal: Refusal,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentRefunded {
-    pub order_id: OrderId,
-    pub payment_id: PaymentId,
-    pub amount: Money,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentOverdue {
-    pub order_id: OrderId,
 }

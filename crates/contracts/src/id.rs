@@ -49,4 +49,10 @@ ids! {
     EventId;
     /// An entry in a customer's mailbox.
     MessageId;
+    /// What leaves the shop in one piece; an order may need several.
+    ParcelId;
+    /// Lines or quantities of a confirmed order taken back before they were shipped.
+    CancellationId;
+    /// Pieces that a customer sends back.
+    ReturnId;
 }

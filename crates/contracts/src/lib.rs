@@ -6,23 +6,32 @@ pub mod app;
 pub mod configuration;
 pub mod envelope;
 pub mod event;
+pub mod facts;
 pub mod id;
 pub mod money;
 pub mod operation;
 pub mod permission;
 pub mod problem;
 pub mod quantity;
+pub mod receipt;
+pub mod refund;
 pub mod refusal;
 pub mod terms;
+pub mod timeline;
 
 pub use app::App;
 pub use envelope::Envelope;
 pub use event::{Event, EventType};
-pub use id::{EventId, MessageId, OrderId, PaymentId, PaymentMethodId, ProductId, UserId};
+pub use id::{
+    CancellationId, EventId, MessageId, OrderId, ParcelId, PaymentId, PaymentMethodId, ProductId, ReturnId,
+    UserId,
+};
 pub use money::{Currency, Money};
 pub use operation::Operation;
 pub use permission::Permission;
 pub use problem::ProblemType;
 pub use quantity::Quantity;
+pub use refund::RefundCause;
 pub use refusal::Refusal;
 pub use terms::{CaptureMode, Terms};
+pub use timeline::{EntryKind, TimelineEntry};

@@ -103,6 +103,15 @@ impl Money {
         Money::from_wide(sum, self.currency)
     }
 
+    /// What is left; never less than nothing.
+    pub fn minus(self, other: Money) -> Result<Money, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::CurrencyMismatch(other.currency, self.currency));
+        }
+        let rest = i128::from(self.amount) - i128::from(other.amount);
+        Money::from_wide(rest, self.currency)
+    }
+
     pub fn times(self, factor: u32) -> Result<Money, MoneyError> {
         Money::from_wide(i128::from(self.amount) * i128::from(factor), self.currency)
     }

@@ -27,13 +27,20 @@ permissions! {
     StockWrite          "stock:write"           "Receive and adjust stock";
     OrdersPlace         "orders:place"          "Place orders";
     OrdersRead          "orders:read"           "See one's own orders";
+    OrdersChange        "orders:change"         "Cancel one's own orders and ask for returns";
     OrdersReadAny       "orders:read_any"       "See everybody's orders";
+    OrdersManage        "orders:manage"         "Cancel, ship, deliver, take back and annotate everybody's orders";
     PaymentMethodsWrite "payment_methods:write" "Keep one's own payment methods";
     PaymentsRead        "payments:read"         "See the payments of one's own orders";
     PaymentsReadAny     "payments:read_any"     "See everybody's payments";
+    PaymentsRefund      "payments:refund"       "Refund what was taken back";
+    PaymentsResolve     "payments:resolve"      "Decide by hand what the card processor leaves open";
     MessagesRead        "messages:read"         "Read one's own mailbox";
     ConfigurationRead   "configuration:read"    "See the live configuration";
     ConfigurationWrite  "configuration:write"   "Change the live configuration";
+    BooksRead           "books:read"            "Check that orders, stock and money agree";
+    EventsRead          "events:read"           "See events that failed";
+    EventsRedrive       "events:redrive"        "Send failed events again, or discard them";
 }
 
 /// A named set of permissions.
@@ -69,6 +76,7 @@ impl Role {
                 Permission::ProfileRead,
                 Permission::OrdersPlace,
                 Permission::OrdersRead,
+                Permission::OrdersChange,
                 Permission::PaymentMethodsWrite,
                 Permission::PaymentsRead,
                 Permission::MessagesRead,

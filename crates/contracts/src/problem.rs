@@ -31,6 +31,7 @@ problems! {
     ReservedParameter        "reserved-parameter"         400 "A query parameter has the name of a path parameter";
     InvalidCursor            "invalid-cursor"             400 "The cursor is not one that this list gave out";
     IdempotencyKeyMissing    "idempotency-key-missing"    400 "The Idempotency-Key header is missing or unusable";
+    InvalidSignature         "invalid-signature"          400 "The signature is missing, wrong or too old";
     Unauthenticated          "unauthenticated"            401 "A bearer token is needed";
     InvalidToken             "invalid-token"              401 "The bearer token is not valid";
     ExpiredToken             "expired-token"              401 "The bearer token has expired";
@@ -47,6 +48,13 @@ problems! {
     ProductArchived          "product-archived"           409 "A product is archived";
     InsufficientStock        "insufficient-stock"         409 "Less is available than asked for";
     TooLate                  "too-late"                   409 "The order was not handled in time";
+    NotCancellable           "not-cancellable"            409 "This can no longer be cancelled";
+    OnlyWhole                "only-whole"                 409 "Before it is confirmed an order can only be cancelled as a whole";
+    QuantityExceeded         "quantity-exceeded"          409 "More pieces than there are left";
+    ReturnWindowClosed       "return-window-closed"       409 "The time for returns is over";
+    RefundExceeded           "refund-exceeded"            409 "More than can be refunded";
+    InvalidTransition        "invalid-transition"         409 "The present state does not allow this";
+    AlreadyHandled           "already-handled"            409 "The event was handled or discarded meanwhile";
     Conflict                 "conflict"                   409 "The request does not fit the present state";
     PreconditionFailed       "precondition-failed"        412 "The resource has changed since it was read";
     BodyTooLarge             "body-too-large"             413 "The body is too large";

@@ -4,13 +4,15 @@
 
 use chrono::{DateTime, Utc};
 use contracts::event::{
-    EVENTS, OrderConfirmed, OrderExpired, OrderLine, OrderPlaced, OrderRejected, PaymentAuthorised,
-    PaymentCaptured, PaymentDeclined, PaymentOverdue, PaymentRefunded, ProductChanged, ReservationOverdue,
-    StockRejected, StockReserved,
+    DisputeStatus, EVENTS, OrderCancelled, OrderCaptureRequested, OrderConfirmed, OrderDelivered,
+    OrderExpired, OrderLine, OrderLinesCancelled, OrderPlaced, OrderRefundRequested, OrderRejected,
+    OrderReturnReceived, OrderReturnRequested, OrderShipped, Part, PaymentActionRequired, PaymentAuthorised,
+    PaymentCaptured, PaymentDeclined, PaymentDisputed, PaymentDue, PaymentOverdue, PaymentRefundFailed,
+    PaymentRefunded, PaymentVoided, ProductChanged, ReservationOverdue, StockRejected, StockReserved,
 };
 use contracts::{
-    CaptureMode, Currency, Envelope, Event, EventId, EventType, Money, OrderId, PaymentId, PaymentMethodId,
-    ProductId, Quantity, Refusal, Terms, UserId,
+    CancellationId, CaptureMode, Currency, Envelope, Event, EventId, EventType, Money, OrderId, ParcelId,
+    PaymentId, PaymentMethodId, ProductId, Quantity, RefundCause, Refusal, ReturnId, Terms, UserId,
 };
 use uuid::Uuid;
 
@@ -27,9 +29,8 @@ fn pounds(pence: i64) -> Money {
 }
 
 fn example(event_type: EventType) -> Event {
-    let (order_id, payment_id) = (OrderId(id(1)), PaymentId(id(2)));
-    let (product_id, customer_id) = (ProductId(id(3)), UserId(id(4)));
-    let number = "7K3M-9QXT".to_owned();
+    let order_id = OrderId(id(1));
+    let product_id = ProductId(id(3));
     let refusal = Refusal::PriceChanged { product_id, expected: pounds(375), actual: pounds(395) };
     match event_type {
         EventType::ProductChanged => ProductChanged {
@@ -44,13 +45,41 @@ fn example(event_type: EventType) -> Event {
         EventType::StockReserved => StockReserved { order_id }.into(),
         EventType::StockRejected => StockRejected { order_id, refusal }.into(),
         EventType::ReservationOverdue => ReservationOverdue { order_id }.into(),
+        EventType::OrderPlaced
+        | EventType::OrderConfirmed
+        | EventType::OrderRejected
+        | EventType::OrderExpired
+        | EventType::OrderCancelled => example_of_saga(event_type, refusal),
+        EventType::OrderLinesCancelled
+        | EventType::OrderCaptureRequested
+        | EventType::OrderRefundRequested
+        | EventType::OrderShipped
+        | EventType::OrderDelivered
+        | EventType::OrderReturnRequested
+        | EventType::OrderReturnReceived => example_of_fulfilment(event_type),
+        EventType::PaymentActionRequired
+        | EventType::PaymentAuthorised
+        | EventType::PaymentCaptured
+        | EventType::PaymentDeclined
+        | EventType::PaymentVoided
+        | EventType::PaymentDue
+        | EventType::PaymentRefunded
+        | EventType::PaymentRefundFailed
+        | EventType::PaymentDisputed
+        | EventType::PaymentOverdue => example_of_payment(event_type),
+    }
+}
+
+fn example_of_saga(event_type: EventType, refusal: Refusal) -> Event {
+    let (order_id, customer_id, number) = (OrderId(id(1)), UserId(id(4)), "7K3M-9QXT".to_owned());
+    match event_type {
         EventType::OrderPlaced => OrderPlaced {
             order_id,
             number,
             customer_id,
             payment_method_id: PaymentMethodId(id(5)),
             lines: vec![OrderLine {
-                product_id,
+                product_id: ProductId(id(3)),
                 quantity: Quantity::new(24).unwrap(),
                 unit_price: pounds(375),
             }],
@@ -69,18 +98,80 @@ fn example(event_type: EventType) -> Event {
         }
         EventType::OrderRejected => OrderRejected { order_id, number, customer_id, refusal }.into(),
         EventType::OrderExpired => OrderExpired { order_id, number, customer_id }.into(),
-        EventType::PaymentAuthorised => {
-            PaymentAuthorised { order_id, payment_id, amount: pounds(9000) }.into()
+        EventType::OrderCancelled => {
+            OrderCancelled { order_id, number, customer_id, refunds_requested: pounds(375) }.into()
         }
-        EventType::PaymentCaptured => PaymentCaptured { order_id, payment_id, amount: pounds(9000) }.into(),
+        other => panic!("{} is no end", other.name()),
+    }
+}
+
+fn example_of_fulfilment(event_type: EventType) -> Event {
+    let (order_id, customer_id, number) = (OrderId(id(1)), UserId(id(4)), "7K3M-9QXT".to_owned());
+    let parts = vec![Part { product_id: ProductId(id(3)), quantity: Quantity::new(2).unwrap() }];
+    let (parcel_id, return_id, cancellation_id) = (ParcelId(id(6)), ReturnId(id(7)), CancellationId(id(8)));
+    match event_type {
+        EventType::OrderLinesCancelled => {
+            OrderLinesCancelled { order_id, number, customer_id, cancellation_id, parts, amount: pounds(750) }
+                .into()
+        }
+        EventType::OrderCaptureRequested => {
+            OrderCaptureRequested { order_id, amount: pounds(8250), round: 1 }.into()
+        }
+        EventType::OrderRefundRequested => {
+            OrderRefundRequested { order_id, cause: RefundCause::Return(return_id), amount: pounds(750) }
+                .into()
+        }
+        EventType::OrderShipped => OrderShipped { order_id, number, customer_id, parcel_id, parts }.into(),
+        EventType::OrderDelivered => OrderDelivered { order_id, number, customer_id, parcel_id }.into(),
+        EventType::OrderReturnRequested => {
+            OrderReturnRequested { order_id, number, customer_id, return_id, parts }.into()
+        }
+        EventType::OrderReturnReceived => OrderReturnReceived {
+            order_id,
+            number,
+            customer_id,
+            return_id,
+            restocked: parts.clone(),
+            unusable: parts,
+        }
+        .into(),
+        other => panic!("{} is no step of fulfilment", other.name()),
+    }
+}
+
+fn example_of_payment(event_type: EventType) -> Event {
+    let (order_id, payment_id, customer_id) = (OrderId(id(1)), PaymentId(id(2)), UserId(id(4)));
+    let (number, amount) = ("7K3M-9QXT".to_owned(), pounds(9000));
+    match event_type {
+        EventType::PaymentActionRequired => {
+            PaymentActionRequired { order_id, payment_id, number, customer_id }.into()
+        }
+        EventType::PaymentAuthorised => PaymentAuthorised { order_id, payment_id, amount }.into(),
+        EventType::PaymentCaptured => PaymentCaptured { order_id, payment_id, amount }.into(),
         EventType::PaymentDeclined => PaymentDeclined {
             order_id,
             payment_id,
             refusal: Refusal::PaymentDeclined { code: "insufficient_funds".into() },
         }
         .into(),
-        EventType::PaymentRefunded => PaymentRefunded { order_id, payment_id, amount: pounds(9000) }.into(),
+        EventType::PaymentVoided => PaymentVoided { order_id, payment_id }.into(),
+        EventType::PaymentDue => {
+            let reason = "authorisation_lapsed".to_owned();
+            PaymentDue { order_id, payment_id, amount, round: 1, reason }.into()
+        }
+        EventType::PaymentRefunded => {
+            let cause = RefundCause::FinalEnd;
+            PaymentRefunded { order_id, payment_id, number, customer_id, cause, amount }.into()
+        }
+        EventType::PaymentRefundFailed => {
+            PaymentRefundFailed { order_id, payment_id, cause: RefundCause::FinalEnd, amount }.into()
+        }
+        EventType::PaymentDisputed => {
+            let (dispute_id, status) = ("dp_1".to_owned(), DisputeStatus::Open);
+            PaymentDisputed { order_id, payment_id, dispute_id, amount, status }.into()
+        }
         EventType::PaymentOverdue => PaymentOverdue { order_id }.into(),
+        other => panic!("payment does not publish {}", other.name()),
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod dead_letters;
 mod failed;
+mod history;
 mod redelivery;
 mod run;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
@@ -17,10 +19,13 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use contracts::{App, Envelope};
+use futures::future::BoxFuture;
 use http::HeaderMap;
 use sqlx::PgPool;
 
+pub use history::list_failures;
 pub use redelivery::redeliver_job;
+pub use run::run_again;
 
 use crate::guard;
 
@@ -43,6 +48,9 @@ impl From<sqlx::Error> for EventError {
         EventError::Retry(error.into())
     }
 }
+
+/// A service's handler with its state inside.
+pub type Handle = Arc<dyn Fn(Envelope) -> BoxFuture<'static, Result<(), EventError>> + Send + Sync>;
 
 /// Mounts `POST /events/<topic>` and `POST /dead/<topic>` for every topic that `subscriber` subscribes to.
 ///

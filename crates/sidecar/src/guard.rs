@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::{FromFnLayer, Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use contracts::ProblemType;
+use contracts::{App, ProblemType};
 use futures::future::BoxFuture;
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -22,6 +22,11 @@ const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 type Token = Arc<SecretString>;
 type CheckToken = fn(State<Token>, Request, Next) -> BoxFuture<'static, Response>;
 type Check = fn(Request, Next) -> BoxFuture<'static, Response>;
+
+/// The service that invokes, as its sidecar says.
+pub fn caller(headers: &HeaderMap) -> Option<App> {
+    App::from_name(headers.get(CALLER_HEADER)?.to_str().ok()?)
+}
 
 /// The layer of [`require_app_token`].
 pub type RequireAppToken = FromFnLayer<CheckToken, Token, (State<Token>, Request)>;

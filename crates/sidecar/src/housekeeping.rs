@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{inbox, outbox};
 
 /// Published rows stay this long, so that they can be sent again.
-const OUTBOX_DAYS: i64 = 14;
+pub(crate) const OUTBOX_DAYS: i64 = 14;
 const INBOX_DAYS: i64 = 30;
 const INTERVAL: Duration = Duration::from_secs(3600);
 

@@ -5,6 +5,8 @@ mod client;
 pub mod configuration;
 pub mod database;
 pub mod events;
+pub mod fail_points;
+pub mod gaps;
 pub mod guard;
 pub mod housekeeping;
 pub mod inbox;
@@ -13,5 +15,6 @@ pub mod outbox;
 mod secrets;
 
 pub use client::{Address, Sidecar, SidecarError};
+pub use fail_points::fail_point;
 pub use invocation::InvokeError;
 pub use secrets::Secret;

@@ -1,5 +1,6 @@
 //! Events that are facts as soon as their transaction commits. The relay publishes them; here they are written.
 
+pub mod published;
 pub mod relay;
 
 use std::sync::Arc;

@@ -1,15 +1,13 @@
-//! For tests only: tokens, requests as a sidecar would pass them on, a fake sidecar, the seeded bus.
+//! For tests only: tokens, requests as a sidecar would pass them on, a fake sidecar.
 //!
 //! A database for each test comes from `#[sqlx::test]` with the service's migrator; `./taskw test` starts the server.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
-pub mod bus;
 pub mod request;
 pub mod sidecar;
 pub mod token;
 
-pub use bus::Bus;
 pub use request::{Answer, Client};
 pub use sidecar::FakeSidecar;
 pub use token::Signer;

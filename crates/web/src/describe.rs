@@ -91,14 +91,20 @@ impl Description {
 
     /// The `Idempotency-Key` header is needed.
     pub fn idempotent(self) -> Description {
-        self.header("Idempotency-Key", "Of your choice; the same key gives the same answer.")
+        self.header("Idempotency-Key", Required::True, "Of your choice; the same key gives the same answer.")
             .problems(&[ProblemType::IdempotencyKeyMissing, ProblemType::IdempotencyKeyReused])
     }
 
     /// The `If-Match` header is needed.
     pub fn conditional(self) -> Description {
-        self.header("If-Match", "The ETag that you read.")
+        self.header("If-Match", Required::True, "The ETag that you read.")
             .problems(&[ProblemType::PreconditionFailed, ProblemType::PreconditionRequired])
+    }
+
+    /// The `If-Match` header is heeded where it is sent.
+    pub fn conditional_when_sent(self) -> Description {
+        self.header("If-Match", Required::False, "The ETag that you read, if it must still be true.")
+            .problems(&[ProblemType::PreconditionFailed])
     }
 
     /// Refusals of its own.
@@ -107,11 +113,11 @@ impl Description {
         self
     }
 
-    fn header(mut self, name: &str, description: &str) -> Description {
+    fn header(mut self, name: &str, required: Required, description: &str) -> Description {
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
-            .required(Required::True)
+            .required(required)
             .description(Some(description))
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
         self.operation = self.operation.parameter(parameter.build());

@@ -1,6 +1,6 @@
 //! Entity tags: a resource's version, so that nobody overwrites what they have not seen.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponseParts, ResponseParts};
@@ -43,6 +43,19 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             .and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
             .map(IfMatch)
             .ok_or_else(|| Problem::new(ProblemType::PreconditionFailed).detail("that is no ETag of ours"))
+    }
+}
+
+/// Where it may be left out: whoever sends it wants to be held to it.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
+        if parts.headers.contains_key(header::IF_MATCH) {
+            <IfMatch as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 

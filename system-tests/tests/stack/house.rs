@@ -11,6 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use stack::Instance;
+use stack::trial::Trial;
 use uuid::Uuid;
 
 /// Ends a wait that would never end; nothing is expected to take nearly as long.
@@ -33,6 +34,13 @@ pub fn house() -> House {
     let instance = STARTED.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let instance = Instance::new(root, Path::new(".local/test"), 10_000).unwrap();
+        // What is missing is missed after seconds, so that a test can wait for it.
+        let trial = Trial {
+            gap_age: Some("5".to_owned()),
+            fail_points: Some(instance.home.join("fail-points")),
+            ..instance.trial.clone()
+        };
+        let instance = Instance { trial, ..instance };
         instance.reset().unwrap();
         instance.up().unwrap();
         instance
@@ -144,6 +152,29 @@ impl House {
             (answer["status"] != "placed").then_some(answer)
         })
         .await
+    }
+
+    /// Sets a key as an administrator would, and waits until `order` places by it.
+    pub async fn configure(&self, key: &str, value: u64) {
+        let token = self.administrator().await;
+        let path = format!("/v1/configuration/{key}");
+        let (status, present) = self.ask(Method::GET, &path, &token, None).await;
+        assert_eq!(status, 200, "{present}");
+        let tag = format!("\"{}\"", present["version"]);
+        let body = json!({"value": value, "reason": "a system test"});
+        let (status, answer) =
+            self.ask_with(Method::PUT, &path, &token, Some(body), &[("if-match", tag)]).await;
+        assert_eq!(status, 200, "{answer}");
+        let version = answer["version"].as_u64().unwrap();
+
+        let product = self.product(100).await;
+        let customer = self.customer("pm_card_visa").await;
+        self.until("the change is live", async || {
+            let order = self.place(&customer, &product, 1).await;
+            let order = self.ended(&customer, &order).await;
+            (order["terms"]["configuration_version"].as_u64().unwrap() >= version).then_some(())
+        })
+        .await;
     }
 
     /// Asks until there is an answer.

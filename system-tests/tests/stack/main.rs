@@ -4,8 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
+mod books;
 mod configuration;
+mod dead_letters;
+mod gaps;
 mod house;
+mod personal_data;
 mod recovery;
 mod replay;
 mod unreadable;

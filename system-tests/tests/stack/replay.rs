@@ -29,7 +29,10 @@ async fn books_hold(house: &House) {
     let replayed = "select count(*) from orders where reference like 'invoice %' and end_kind = 'confirmed'";
     assert_eq!(house.count(App::Order, replayed).await, INVOICES);
     let told = "select count(*) from message where kind like '%confirmed%'";
-    let confirmed = house.count(App::Order, "select count(*) from orders where end_kind = 'confirmed'").await;
+    // Some were cancelled after that, by other tests.
+    let confirmed = "select count(distinct order_id) from timeline_entry
+        where kind = 'decided' and name = 'order.confirmed.v1'";
+    let confirmed = house.count(App::Order, confirmed).await;
     assert_eq!(house.count(App::Notification, told).await, confirmed, "one mailbox entry each");
     let wrong_stock = "select count(*) from stock where on_hand - reserved - allocated < 0
         or (product_id, on_hand, reserved, allocated) not in (select product_id, sum(on_hand_delta)::bigint,
@@ -65,9 +68,10 @@ async fn books_hold(house: &House) {
 #[tokio::test]
 async fn a_year_of_orders_is_confirmed_and_its_sums_are_right() {
     let house = house();
+    let failed = house.failed_events().await;
     replay_all(&house).await;
     books_hold(&house).await;
-    assert_eq!(house.failed_events().await, 0, "nothing in a dead-letter topic");
+    assert_eq!(house.failed_events().await, failed, "nothing in a dead-letter topic");
     // A second run places nothing twice.
     replay_all(&house).await;
     books_hold(&house).await;

@@ -10,7 +10,7 @@ use tonic::Request;
 use crate::house::{House, house};
 
 /// Puts bytes on `order`'s topic as they are, through its own sidecar.
-async fn publish_raw(house: &House, data: &str) {
+pub async fn publish_raw(house: &House, data: &str) {
     let port = house.instance.ports.dapr_grpc(App::Order);
     let mut sidecar = DaprClient::connect(format!("http://127.0.0.1:{port}")).await.unwrap();
     let mut request = Request::new(PublishEventRequest {

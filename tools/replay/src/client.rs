@@ -13,9 +13,9 @@ use contracts::{Money, Operation, OrderId, PaymentMethodId, ProductId, Quantity}
 use serde::{Deserialize, Serialize};
 
 pub use session::{Credentials, Session};
-pub use transport::{CallError, Pauses, Problem};
+pub use transport::{Call, CallError, Pauses, Problem};
 
-use transport::{Call, Transport};
+use transport::Transport;
 
 /// The most rows of one import.
 pub const LARGEST_IMPORT: usize = 1_000;

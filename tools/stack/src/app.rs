@@ -3,36 +3,47 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use contracts::App;
+use contracts::{App, Operation};
 
 use crate::part::{Identity, Part, Stop};
 use crate::process::Signal;
-use crate::secrets::{self, PROVIDER_KEY, Vault};
-use crate::{Instance, stop, supervisor};
+use crate::seat::Seat;
+use crate::secrets::{self, PROVIDER_KEY, Vault, WEBHOOK_SECRET};
+use crate::{Instance, links, stop, supervisor};
 
 pub const CARD_SANDBOX: &str = "card-sandbox";
 
 /// Runs the service until this process is asked to end.
 pub async fn run(instance: &Instance, name: &str) -> anyhow::Result<()> {
-    let app = App::from_name(name).with_context(|| format!("there is no service of the name {name}"))?;
+    let seat = Seat::from_name(name).with_context(|| format!("there is no service of the name {name}"))?;
     let (stopper, stopping) = stop::channel();
     stop::on_signals(stopper.clone())?;
     stop::on_orphaned(stopper);
-    supervisor::keep_running(instance, &part(instance, app)?, stopping).await
+    supervisor::keep_running(instance, &part(instance, seat)?, stopping).await
 }
 
-fn part(instance: &Instance, app: App) -> anyhow::Result<Part> {
+fn part(instance: &Instance, seat: Seat) -> anyhow::Result<Part> {
+    let app = seat.app;
     let tokens = secrets::read_tokens(instance, app)?;
+    let mut environment = vec![
+        ("DAPR_API_TOKEN".to_owned(), tokens.dapr_api_token.into()),
+        ("APP_API_TOKEN".to_owned(), tokens.app_api_token.into()),
+    ];
+    // What the CLI says of the sidecar's ports is true only where no proxy lies between.
+    let ports = [("DAPR_HTTP_PORT", links::End::Http), ("DAPR_GRPC_PORT", links::End::Grpc)];
+    for (name, end) in ports {
+        environment.push((name.to_owned(), links::port_of(instance, seat, end).to_string().into()));
+    }
+    if app == App::Payment {
+        environment.push(("PROVIDER_URL".to_owned(), links::provider_url(instance).into()));
+    }
     Ok(Part {
-        name: app.name().to_owned(),
+        name: seat.name(),
         program: instance.programs.join(app.name()),
         arguments: Vec::new(),
-        environment: vec![
-            ("DAPR_API_TOKEN".to_owned(), tokens.dapr_api_token.into()),
-            ("APP_API_TOKEN".to_owned(), tokens.app_api_token.into()),
-        ],
+        environment,
         folder: instance.run(),
-        log: instance.log(app.name()),
+        log: instance.log(&seat.name()),
         stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(15) },
         identity: Identity::Caller,
         stale: None,
@@ -43,7 +54,10 @@ fn part(instance: &Instance, app: App) -> anyhow::Result<Part> {
 pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
     let folder = instance.data().join(CARD_SANDBOX);
     std::fs::create_dir_all(&folder)?;
-    let key = Vault::open(instance)?.existing(PROVIDER_KEY)?;
+    let vault = Vault::open(instance)?;
+    let (key, secret) = (vault.existing(PROVIDER_KEY)?, vault.existing(WEBHOOK_SECRET)?);
+    let webhooks = Operation::ReceiveProviderEvent.row().path;
+    let webhooks = webhooks.context("the card processor's events have no public path")?;
     Ok(Part {
         name: CARD_SANDBOX.to_owned(),
         program: instance.programs.join(CARD_SANDBOX),
@@ -52,6 +66,11 @@ pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
             ("SANDBOX_LISTEN".to_owned(), format!("127.0.0.1:{}", instance.ports.card_sandbox()).into()),
             ("SANDBOX_LOG".to_owned(), folder.join("charges.jsonl").into()),
             ("SANDBOX_API_KEY".to_owned(), key.into()),
+            (
+                "SANDBOX_WEBHOOK_URL".to_owned(),
+                format!("http://127.0.0.1:{}{webhooks}", links::webhooks_port(instance)).into(),
+            ),
+            ("SANDBOX_WEBHOOK_SECRET".to_owned(), secret.into()),
         ],
         folder,
         log: instance.log(CARD_SANDBOX),

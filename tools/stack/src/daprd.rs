@@ -11,7 +11,8 @@ use contracts::App;
 
 use crate::part::{Identity, Part, Stop, write_whole};
 use crate::process::Signal;
-use crate::{Instance, health, identity, secrets, sentry, stop, supervisor};
+use crate::seat::{Copy, Seat};
+use crate::{Instance, identity, links, secrets, sentry, stop, supervisor};
 
 /// Runs the sidecar with these arguments of the CLI until this process is asked to end.
 pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<()> {
@@ -21,11 +22,11 @@ pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<
         let error = std::process::Command::new(program(instance)).args(arguments).exec();
         return Err(error).context("daprd cannot be started");
     }
-    let app = app_of(&arguments)?;
+    let seat = seat_of(instance, &arguments)?;
     let (stopper, stopping) = stop::channel();
     stop::on_signals(stopper.clone())?;
     stop::on_orphaned(stopper);
-    supervisor::keep_running(instance, &part(instance, app, &arguments)?, stopping).await
+    supervisor::keep_running(instance, &part(instance, seat, &arguments)?, stopping).await
 }
 
 /// Writes the program that the CLI takes for daprd.
@@ -45,8 +46,16 @@ pub fn program(instance: &Instance) -> PathBuf {
     instance.tools().join("dapr").join("daprd")
 }
 
-fn part(instance: &Instance, app: App, arguments: &[String]) -> anyhow::Result<Part> {
+fn part(instance: &Instance, seat: Seat, arguments: &[String]) -> anyhow::Result<Part> {
+    let app = seat.app;
     let tokens = secrets::read_tokens(instance, app)?;
+    let broker = links::port_of(instance, seat, links::End::Broker);
+    let places = Places {
+        sentry: instance.ports.sentry(),
+        service: links::port_of(instance, seat, links::End::Service),
+        peers: links::peers_port(instance, seat),
+        peers_address: links::behind_sidecar_address(instance),
+    };
     let anchor = sentry::trust_anchor(instance);
     let anchor =
         std::fs::read_to_string(&anchor).with_context(|| format!("cannot read {}", anchor.display()))?;
@@ -55,19 +64,19 @@ fn part(instance: &Instance, app: App, arguments: &[String]) -> anyhow::Result<P
         ("APP_API_TOKEN", tokens.app_api_token.into()),
         ("DAPR_SENTRY_TOKEN_FILE", identity::token_file(instance, app).into()),
         ("DAPR_TRUST_ANCHORS", anchor.into()),
-        ("DAPR_HOST_IP", "127.0.0.1".into()),
+        ("DAPR_HOST_IP", links::sidecar_address(instance).into()),
         ("NAMESPACE", "default".into()),
         ("APP_SECRETS_FILE", secrets::store_file(instance, app).into()),
-        ("KAFKA_BROKERS", format!("127.0.0.1:{}", instance.ports.kafka()).into()),
+        ("KAFKA_BROKERS", format!("127.0.0.1:{broker}").into()),
         ("NAME_RESOLUTION_FILE", name_resolution_file(instance).into()),
     ];
     Ok(Part {
-        name: health::sidecar(app),
+        name: seat.sidecar(),
         program: program(instance),
-        arguments: adjust(arguments, instance.ports.sentry()).into_iter().map(Into::into).collect(),
+        arguments: adjust(arguments, &places).into_iter().map(Into::into).collect(),
         environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         folder: instance.run(),
-        log: instance.log(&health::sidecar(app)),
+        log: instance.log(&seat.sidecar()),
         stop: Stop { signal: Signal::TERM, patience: Duration::from_secs(12) },
         identity: Identity::Caller,
         stale: None,
@@ -79,19 +88,33 @@ pub fn name_resolution_file(instance: &Instance) -> PathBuf {
     instance.run().join("names.db")
 }
 
-/// The CLI's arguments with sentry's true address, and with what a run file has no field for.
-fn adjust(arguments: &[String], sentry_port: u16) -> Vec<String> {
+/// The places that count for a sidecar, whatever the CLI says.
+struct Places {
+    sentry: u16,
+    service: u16,
+    peers: u16,
+    peers_address: &'static str,
+}
+
+/// The CLI's arguments with the true places, and with what a run file has no field for.
+fn adjust(arguments: &[String], places: &Places) -> Vec<String> {
     let mut adjusted = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         adjusted.push(argument.clone());
-        if argument == "--sentry-address" && rest.next().is_some() {
-            adjusted.push(format!("127.0.0.1:{sentry_port}"));
+        let replaced = match argument.as_str() {
+            "--sentry-address" => format!("127.0.0.1:{}", places.sentry),
+            "--app-port" => places.service.to_string(),
+            "--dapr-internal-grpc-port" => places.peers.to_string(),
+            _ => continue,
+        };
+        if rest.next().is_some() {
+            adjusted.push(replaced);
         }
     }
     let more = [
         "--dapr-internal-grpc-listen-address",
-        "127.0.0.1",
+        places.peers_address,
         "--metrics-listen-address",
         "127.0.0.1",
         "--dapr-graceful-shutdown-seconds",
@@ -102,16 +125,20 @@ fn adjust(arguments: &[String], sentry_port: u16) -> Vec<String> {
     adjusted
 }
 
-fn app_of(arguments: &[String]) -> anyhow::Result<App> {
-    let name = arguments
-        .iter()
-        .skip_while(|argument| *argument != "--app-id")
-        .nth(1)
-        .context("daprd is started without --app-id")?;
-    match App::from_name(name) {
-        Some(app) => Ok(app),
-        None => bail!("there is no service of the name {name}"),
-    }
+/// Copies of a service have one app-id; they differ in their ports.
+fn seat_of(instance: &Instance, arguments: &[String]) -> anyhow::Result<Seat> {
+    let name = value(arguments, "--app-id").context("daprd is started without --app-id")?;
+    let Some(app) = App::from_name(name) else {
+        bail!("there is no service of the name {name}");
+    };
+    let second = Seat { app, copy: Copy::Second };
+    let port = instance.ports.of(second).dapr_http(app).to_string();
+    let is_second = value(arguments, "--dapr-http-port").is_some_and(|own| *own == port);
+    Ok(if is_second { second } else { Seat::first(app) })
+}
+
+fn value<'a>(arguments: &'a [String], flag: &str) -> Option<&'a String> {
+    arguments.iter().skip_while(|argument| *argument != flag).nth(1)
 }
 
 #[cfg(test)]
@@ -124,9 +151,11 @@ mod tests {
 
     #[test]
     fn sentrys_address_is_replaced_and_nothing_listens_on_all_addresses() {
-        let adjusted =
-            adjust(&words("--app-id order --enable-mtls --sentry-address localhost:50001"), 3850).join(" ");
-        assert!(adjusted.contains("--sentry-address 127.0.0.1:3850"));
+        let places = Places { sentry: 3850, service: 8120, peers: 3720, peers_address: "127.0.0.1" };
+        let arguments = "--app-port 1 --dapr-internal-grpc-port 2 --sentry-address localhost:50001";
+        let adjusted = adjust(&words(arguments), &places).join(" ");
+        let expected = "--app-port 8120 --dapr-internal-grpc-port 3720 --sentry-address 127.0.0.1:3850 ";
+        assert!(adjusted.starts_with(expected), "{adjusted}");
         assert!(!adjusted.contains("50001"));
         assert!(adjusted.contains("--dapr-internal-grpc-listen-address 127.0.0.1"));
         assert!(adjusted.contains("--metrics-listen-address 127.0.0.1"));
@@ -134,8 +163,14 @@ mod tests {
 
     #[test]
     fn the_app_is_the_one_in_the_arguments() {
-        assert_eq!(app_of(&words("--mode standalone --app-id order --app-port 1")).unwrap(), App::Order);
-        assert!(app_of(&words("--app-id stranger")).is_err());
-        assert!(app_of(&words("--mode standalone")).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let instance = Instance::new(folder.path(), std::path::Path::new("home"), 0).unwrap();
+        let seat = |text: &str| seat_of(&instance, &words(text));
+        let first = Seat::first(App::Order);
+        assert_eq!(seat("--mode standalone --app-id order --dapr-http-port 3504").unwrap(), first);
+        let second = Seat { copy: Copy::Second, ..first };
+        assert_eq!(seat("--app-id order --dapr-http-port 3514").unwrap(), second);
+        assert!(seat("--app-id stranger").is_err());
+        assert!(seat("--mode standalone").is_err());
     }
 }

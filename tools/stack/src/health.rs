@@ -5,7 +5,9 @@ use std::time::Duration;
 use contracts::App;
 use tokio::net::TcpStream;
 
-use crate::{Instance, sentry};
+use crate::seat::{self, Seat};
+use crate::trial::Links;
+use crate::{Instance, links, sentry};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -32,43 +34,36 @@ pub async fn healthy(instance: &Instance, part: &str) -> bool {
         "sentry" => answers(&sentry::health_url(instance)).await,
         "card-sandbox" => listens(ports.card_sandbox()).await,
         "dapr" => true,
-        other => match other.strip_suffix("-daprd").map_or_else(|| Of::app(other), Of::sidecar) {
-            Some(Of::App(app)) => answers(&format!("http://127.0.0.1:{}/readyz", ports.app(app))).await,
-            Some(Of::Sidecar(app)) => {
-                answers(&format!("http://127.0.0.1:{}/v1.0/healthz", ports.dapr_http(app))).await
+        links::NAME => listens(ports.toxiproxy()).await,
+        other => {
+            if let Some(seat) = Seat::from_sidecar(other) {
+                let port = ports.of(seat).dapr_http(seat.app);
+                answers(&format!("http://127.0.0.1:{port}/v1.0/healthz")).await
+            } else if let Some(seat) = Seat::from_name(other) {
+                let port = ports.of(seat).app(seat.app);
+                answers(&format!("http://127.0.0.1:{port}/readyz")).await
+            } else {
+                false
             }
-            None => false,
-        },
-    }
-}
-
-enum Of {
-    App(App),
-    Sidecar(App),
-}
-
-impl Of {
-    fn app(name: &str) -> Option<Of> {
-        App::from_name(name).map(Of::App)
-    }
-
-    fn sidecar(name: &str) -> Option<Of> {
-        App::from_name(name).map(Of::Sidecar)
+        }
     }
 }
 
 /// Every part in the order in which they start.
-pub fn parts() -> Vec<String> {
-    let mut parts: Vec<String> =
-        ["postgres", "kafka", "sentry", "card-sandbox", "dapr"].map(String::from).to_vec();
-    for app in App::ALL {
-        parts.push(app.name().to_owned());
-        parts.push(sidecar(app));
+pub fn parts(instance: &Instance) -> Vec<String> {
+    let mut parts: Vec<String> = ["postgres", "kafka", "sentry", "card-sandbox"].map(String::from).to_vec();
+    if instance.trial.links == Links::Proxied {
+        parts.push(links::NAME.to_owned());
+    }
+    parts.push("dapr".to_owned());
+    for seat in seat::all(instance) {
+        parts.push(seat.name());
+        parts.push(seat.sidecar());
     }
     parts
 }
 
 /// The name of an app's sidecar among the parts.
 pub fn sidecar(app: App) -> String {
-    format!("{app}-daprd")
+    Seat::first(app).sidecar()
 }

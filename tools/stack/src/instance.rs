@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::ports::Ports;
 use crate::process::{self, Process, Signal};
+use crate::trial::Trial;
 use crate::{part, secrets, status};
 
 /// Names the home of the instance, relative to the repository's root; `.local` when unset.
@@ -27,6 +28,8 @@ pub struct Instance {
     pub ports: Ports,
     /// Where `stack` and the services' programs lie.
     pub programs: PathBuf,
+    /// What is tried on it.
+    pub trial: Trial,
 }
 
 impl Instance {
@@ -39,7 +42,8 @@ impl Instance {
             Err(_) => 0,
         };
         let home = std::env::var_os(HOME_VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_HOME), PathBuf::from);
-        Instance::new(&find_root()?, &home, offset)
+        let instance = Instance::new(&find_root()?, &home, offset)?;
+        Ok(Instance { trial: Trial::from_environment()?, ..instance })
     }
 
     /// An instance under `home` (relative to `root`, unless absolute).
@@ -48,12 +52,18 @@ impl Instance {
         let home = root.join(home);
         std::fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
         let home = home.canonicalize().with_context(|| format!("cannot find {}", home.display()))?;
-        Ok(Instance { root, home, ports: Ports::with_offset(offset)?, programs: programs()? })
+        Ok(Instance {
+            root,
+            home,
+            ports: Ports::with_offset(offset)?,
+            programs: programs()?,
+            trial: Trial::default(),
+        })
     }
 
     /// Whether it is the one that compose/dapr.yaml describes as it stands.
     pub fn default_place(&self) -> bool {
-        self.ports.offset == 0 && self.home == self.root.join(DEFAULT_HOME)
+        self.ports.offset == 0 && self.trial == Trial::default() && self.home == self.root.join(DEFAULT_HOME)
     }
 
     pub fn data(&self) -> PathBuf {
@@ -133,6 +143,16 @@ impl Instance {
         process::send(&self.process(name)?, signal)
     }
 
+    /// Sends a signal to every process of a part; PostgreSQL has one for each connection.
+    pub fn signal_all(&self, name: &str, signal: Signal) -> anyhow::Result<()> {
+        for process in process::of_instance(&self.home) {
+            if process.is_part(&self.home, name) {
+                process::send(&process, signal)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Ends a part's process the hard way; its supervisor starts it again.
     pub fn kill(&self, name: &str) -> anyhow::Result<()> {
         self.signal(name, Signal::KILL)
@@ -150,6 +170,7 @@ impl Instance {
             .env(ROOT_VARIABLE, &self.root)
             .env(HOME_VARIABLE, &self.home)
             .env(OFFSET_VARIABLE, self.ports.offset.to_string())
+            .envs(self.trial.variables())
             .status()
             .with_context(|| format!("cannot run {}", program.display()))?;
         if !status.success() {

@@ -13,9 +13,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::Instance;
+use crate::links;
 use crate::part::{Identity, Part, Stop, bound, open_log, write_whole};
 use crate::process::Signal;
 use crate::secrets::{KAFKA_CLUSTER, Vault, kafka_password};
+use crate::trial::Links;
 
 pub const NAME: &str = "kafka";
 
@@ -158,6 +160,22 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     write_whole(&done, digest.as_ref())
 }
 
+/// Deletes every record that a topic holds at this moment, as an operator might by mistake.
+pub async fn delete_records(instance: &Instance, topic: App) -> anyhow::Result<()> {
+    let partitions: Vec<_> = (0..PARTITIONS)
+        .map(|partition| serde_json::json!({"topic": topic.name(), "partition": partition, "offset": -1}))
+        .collect();
+    let offsets = folder(instance).join("delete-records.json");
+    let text = serde_json::json!({"partitions": partitions, "version": 1}).to_string();
+    write_whole(&offsets, text.as_bytes())?;
+    let mut command = java(instance, &[OsString::from("-XX:TieredStopAtLevel=1")]);
+    command.arg("org.apache.kafka.tools.DeleteRecordsCommand");
+    command.args(["--bootstrap-server", &format!("127.0.0.1:{}", instance.ports.kafka())]);
+    command.arg("--command-config").arg(folder(instance).join("admin.properties"));
+    command.arg("--offset-json-file").arg(&offsets);
+    run(instance, command, "").await.with_context(|| format!("the records of {topic} cannot be deleted"))
+}
+
 /// Says in Provision.java's words what there should be.
 fn wanted(vault: &Vault) -> anyhow::Result<String> {
     let retention = RETENTION_DAYS * 24 * 3_600_000;
@@ -176,11 +194,38 @@ fn wanted(vault: &Vault) -> anyhow::Result<String> {
 }
 
 fn settings(instance: &Instance, vault: &Vault, logs: &Path) -> anyhow::Result<String> {
-    Ok(SETTINGS
+    let mut template = SETTINGS.to_owned();
+    if instance.trial.links == Links::Proxied {
+        template.push_str(&proxied_listeners(instance));
+    }
+    Ok(template
         .replace("${PORT}", &instance.ports.kafka().to_string())
         .replace("${CONTROLLER_PORT}", &instance.ports.kafka_controller().to_string())
         .replace("${LOGS}", &logs.display().to_string())
         .replace("${PASSWORD}", &vault.existing(&kafka_password("admin"))?))
+}
+
+/// A listener for each app, which tells its clients the address of their proxy. A later line counts, not an earlier.
+fn proxied_listeners(instance: &Instance) -> String {
+    let mut lines = ["listeners", "advertised.listeners", "listener.security.protocol.map"].map(|key| {
+        let start = format!("{key}=");
+        SETTINGS.lines().find(|line| line.starts_with(&start)).unwrap_or_default().to_owned()
+    });
+    let mut logins = String::new();
+    for app in App::ALL.into_iter().filter(|app| uses_events(*app)) {
+        let name = app.name().to_uppercase();
+        let [listeners, advertised, protocols] = &mut lines;
+        listeners.push_str(&format!(",{name}://127.0.0.1:{}", instance.ports.kafka_listener(app)));
+        let proxy = links::port(instance, app, links::End::Broker);
+        advertised.push_str(&format!(",{name}://127.0.0.1:{proxy}"));
+        protocols.push_str(&format!(",{name}:SASL_PLAINTEXT"));
+        logins.push_str(&format!(
+            "listener.name.{app}.scram-sha-512.sasl.jaas.config=\
+             org.apache.kafka.common.security.scram.ScramLoginModule required \
+             username=\"admin\" password=\"${{PASSWORD}}\";\n"
+        ));
+    }
+    format!("\n{}\n{logins}", lines.join("\n"))
 }
 
 fn client_settings(instance: &Instance, vault: &Vault) -> anyhow::Result<String> {

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use contracts::App;
 use tokio::task::JoinHandle;
 
 use crate::part::{Part, Record, write_whole};
 use crate::process::{self, Id, Process, Signal};
 use crate::progress::{Line, Progress};
 use crate::stop::{self, Stopper, Stopping};
-use crate::{Instance, app, daprd, health, kafka, postgres, provision, run_file, sentry, supervisor};
+use crate::trial::Links;
+use crate::{
+    Instance, app, daprd, health, kafka, links, postgres, provision, run_file, seat, sentry, supervisor,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A service that loses its supervisor makes the keeper start all of them again; a start takes this long at most.
@@ -84,6 +86,10 @@ impl Crew {
             self.keep(part);
         }
         self.keep(app::card_sandbox(&instance)?);
+        if instance.trial.links == Links::Proxied {
+            self.keep(links::part(&instance)?);
+            progress.step("toxiproxy: every link", links::wait_ready(&instance, PATIENCE)).await?;
+        }
         tokio::try_join!(
             progress.step(
                 "PostgreSQL: up, with roles, databases and the configuration table",
@@ -115,7 +121,7 @@ impl Crew {
                 () = stopping.wait() => return,
             }
             let Some(cli) = self.settled_cli() else { continue };
-            let lost = supervised_by_cli().find(|name| {
+            let lost = supervised_by_cli(&self.instance).into_iter().find(|name| {
                 let record = Record::read(&self.instance, name).ok().flatten();
                 record.is_some_and(|record| record.supervisor.find().is_none())
             });
@@ -132,13 +138,16 @@ impl Crew {
     }
 
     async fn stop(mut self, progress: &Progress) {
-        let services: Vec<String> = App::ALL.map(|app| app.name().to_owned()).to_vec();
-        let sidecars: Vec<String> = App::ALL.map(health::sidecar).to_vec();
+        let seats = seat::all(&self.instance);
+        let services: Vec<String> = seats.iter().map(|seat| seat.name()).collect();
+        let sidecars: Vec<String> = seats.iter().map(|seat| seat.sidecar()).collect();
         for (step, names) in [("stopping the services", services), ("stopping the sidecars", sidecars)] {
             let _ = progress.step(step, self.stop_under_cli(&names)).await;
         }
-        for names in [&[run_file::NAME, app::CARD_SANDBOX, sentry::NAME][..], &[kafka::NAME, postgres::NAME]]
-        {
+        for names in [
+            &[run_file::NAME, app::CARD_SANDBOX, sentry::NAME][..],
+            &[kafka::NAME, postgres::NAME, links::NAME],
+        ] {
             let step = format!("stopping {}", names.join(", "));
             let members: Vec<_> = names.iter().filter_map(|name| self.members.remove(*name)).collect();
             let ended = async {
@@ -200,15 +209,15 @@ fn look_at(instance: &Instance, part: &str) -> String {
     format!("see {}", instance.short(&instance.log(part)))
 }
 
-fn supervised_by_cli() -> impl Iterator<Item = String> {
-    App::ALL.into_iter().flat_map(|app| [app.name().to_owned(), health::sidecar(app)])
+fn supervised_by_cli(instance: &Instance) -> Vec<String> {
+    seat::all(instance).into_iter().flat_map(|seat| [seat.name(), seat.sidecar()]).collect()
 }
 
 /// Waits until every service and sidecar says that it is ready, and tells which are.
 async fn wait_for_apps(instance: &Instance, progress: &Progress) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut waiting: Vec<String> =
-        std::iter::once(app::CARD_SANDBOX.to_owned()).chain(supervised_by_cli()).collect();
+        std::iter::once(app::CARD_SANDBOX.to_owned()).chain(supervised_by_cli(instance)).collect();
     while !waiting.is_empty() {
         let mut still = Vec::new();
         for name in waiting {

@@ -6,11 +6,14 @@ use anyhow::bail;
 use contracts::App;
 
 use crate::instance::OFFSET_VARIABLE;
+use crate::seat::{Copy, Seat};
 
 /// Every port of one instance: the defaults plus its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     pub offset: u16,
+    /// Is added besides to the ports of a second replica.
+    shift: u16,
 }
 
 /// One port with its owner.
@@ -21,13 +24,23 @@ pub struct Claim {
 }
 
 const HIGHEST: u16 = 19093;
+/// A second replica's ports lie so much above those of the first.
+const SECOND: u16 = 10;
 
 impl Ports {
     pub fn with_offset(offset: u16) -> anyhow::Result<Ports> {
         if offset.checked_add(HIGHEST).is_none() {
             bail!("{OFFSET_VARIABLE}={offset} is too large; the highest is {}", u16::MAX - HIGHEST);
         }
-        Ok(Ports { offset })
+        Ok(Ports { offset, shift: 0 })
+    }
+
+    /// The ports of one copy of a service.
+    pub fn of(self, seat: Seat) -> Ports {
+        match seat.copy {
+            Copy::First => Ports { shift: 0, ..self },
+            Copy::Second => Ports { shift: SECOND, ..self },
+        }
     }
 
     pub const fn gateway(self) -> u16 {
@@ -35,23 +48,23 @@ impl Ports {
     }
 
     pub fn app(self, app: App) -> u16 {
-        8100 + index(app) + self.offset
+        8100 + index(app) + self.shift + self.offset
     }
 
     pub fn dapr_http(self, app: App) -> u16 {
-        3500 + index(app) + self.offset
+        3500 + index(app) + self.shift + self.offset
     }
 
     pub fn dapr_grpc(self, app: App) -> u16 {
-        3600 + index(app) + self.offset
+        3600 + index(app) + self.shift + self.offset
     }
 
     pub fn dapr_internal(self, app: App) -> u16 {
-        3700 + index(app) + self.offset
+        3700 + index(app) + self.shift + self.offset
     }
 
     pub fn dapr_metrics(self, app: App) -> u16 {
-        3800 + index(app) + self.offset
+        3800 + index(app) + self.shift + self.offset
     }
 
     pub const fn card_sandbox(self) -> u16 {
@@ -78,7 +91,54 @@ impl Ports {
         HIGHEST + self.offset
     }
 
-    /// Every port with its owner.
+    /// The proxies of an instance under test (links.rs).
+    pub const fn toxiproxy(self) -> u16 {
+        8474 + self.offset
+    }
+
+    /// The listener at which an app's user logs in when it comes through a proxy.
+    pub fn kafka_listener(self, app: App) -> u16 {
+        19060 + index(app) + self.offset
+    }
+
+    pub fn link_kafka(self, app: App) -> u16 {
+        19070 + index(app) + self.offset
+    }
+
+    pub fn link_postgres(self, app: App) -> u16 {
+        15440 + index(app) + self.offset
+    }
+
+    pub fn link_configuration(self, app: App) -> u16 {
+        15450 + index(app) + self.offset
+    }
+
+    pub fn link_app(self, app: App) -> u16 {
+        8120 + index(app) + self.offset
+    }
+
+    pub fn link_http(self, app: App) -> u16 {
+        3520 + index(app) + self.offset
+    }
+
+    pub fn link_grpc(self, app: App) -> u16 {
+        3620 + index(app) + self.offset
+    }
+
+    /// Where a sidecar listens for the others when they reach it through a proxy at the same port of another address.
+    pub fn link_peers(self, app: App) -> u16 {
+        3720 + index(app) + self.shift + self.offset
+    }
+
+    pub const fn link_provider(self) -> u16 {
+        8130 + self.offset
+    }
+
+    pub const fn link_webhooks(self) -> u16 {
+        8131 + self.offset
+    }
+
+    /// Every port with its owner, but for those that only a trial takes.
     pub fn claims(self) -> Vec<Claim> {
         let claim = |port: u16, owner: &str| Claim { port, owner: owner.to_owned() };
         let mut claims = vec![

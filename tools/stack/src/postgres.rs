@@ -63,7 +63,7 @@ pub fn arguments(data: &Path, port: u16, settings: Settings) -> Vec<OsString> {
         "jit=off".to_owned(),
     ];
     let particular: &[&str] = match settings {
-        Settings::Durable => &["max_connections=150", "wal_compression=on", "max_wal_size=1GB"],
+        Settings::Durable => &["max_connections=250", "wal_compression=on", "max_wal_size=1GB"],
         Settings::Throwaway => &[
             "max_connections=300",
             "fsync=off",

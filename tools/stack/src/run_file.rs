@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::Instance;
 use crate::part::{Identity, Part, Stop, write_whole};
 use crate::process::Signal;
+use crate::seat::{self, Seat};
 
 pub const NAME: &str = "dapr";
 
@@ -40,8 +41,8 @@ pub fn part(instance: &Instance) -> anyhow::Result<Part> {
 
 /// Makes the folders that the file names and gives the file to run.
 fn prepare(instance: &Instance) -> anyhow::Result<PathBuf> {
-    for app in contracts::App::ALL {
-        let folder = instance.home.join("dapr").join(app.name());
+    for seat in seat::all(instance) {
+        let folder = instance.home.join("dapr").join(seat.name());
         // The CLI begins new logs at each start; what is worth reading lies in the logs folder.
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -52,9 +53,28 @@ fn prepare(instance: &Instance) -> anyhow::Result<PathBuf> {
     }
     let text =
         std::fs::read_to_string(&original).with_context(|| format!("cannot read {}", original.display()))?;
+    let mut entries = move_to(&text, &instance.root, &instance.home, instance.ports.offset);
+    entries.extend(seat::second(instance).into_iter().map(|seat| entry(instance, seat)));
     let moved = instance.run().join("dapr.yaml");
-    write_whole(&moved, move_to(&text, &instance.root, &instance.home, instance.ports.offset).as_bytes())?;
+    write_whole(&moved, entries.as_bytes())?;
     Ok(moved)
+}
+
+/// A second replica: the same app-id, other ports.
+fn entry(instance: &Instance, seat: Seat) -> String {
+    let Seat { app, .. } = seat;
+    let ports = instance.ports.of(seat);
+    let (home, root, name) = (instance.home.display(), instance.root.display(), seat.name());
+    format!(
+        "- appID: {app}\n  appDirPath: {home}/dapr/{name}\n  configFilePath: {root}/dapr-config/{app}.yaml\n  \
+         appPort: {}\n  daprHTTPPort: {}\n  daprGRPCPort: {}\n  daprInternalGRPCPort: {}\n  metricsPort: {}\n  \
+         command: [stack, supervise, {name}]\n",
+        ports.app(app),
+        ports.dapr_http(app),
+        ports.dapr_grpc(app),
+        ports.dapr_internal(app),
+        ports.dapr_metrics(app),
+    )
 }
 
 /// Moves every port by `offset` and makes every path absolute, line by line.

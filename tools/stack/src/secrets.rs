@@ -13,12 +13,13 @@ use contracts::App;
 use serde_json::{Value, json};
 
 use crate::part::write_whole;
-use crate::{Instance, kafka};
+use crate::{Instance, kafka, links};
 
 pub const POSTGRES_SUPERUSER: &str = "postgres/superuser";
 pub const CONFIGURATION_READER: &str = "postgres/configuration_reader";
 pub const KAFKA_CLUSTER: &str = "kafka/cluster_id";
 pub const PROVIDER_KEY: &str = "provider/api_key";
+pub const WEBHOOK_SECRET: &str = "provider/webhook_secret";
 pub const ADMINISTRATOR_EMAIL: &str = "administrator/email";
 pub const ADMINISTRATOR_PASSWORD: &str = "administrator/password";
 /// The password of the customer of the sample order.
@@ -127,9 +128,14 @@ fn tokens_file(instance: &Instance, app: App) -> PathBuf {
 }
 
 fn fill(vault: &mut Vault) -> anyhow::Result<()> {
-    for name in
-        [POSTGRES_SUPERUSER, CONFIGURATION_READER, PROVIDER_KEY, ADMINISTRATOR_PASSWORD, SAMPLE_PASSWORD]
-    {
+    for name in [
+        POSTGRES_SUPERUSER,
+        CONFIGURATION_READER,
+        PROVIDER_KEY,
+        WEBHOOK_SECRET,
+        ADMINISTRATOR_PASSWORD,
+        SAMPLE_PASSWORD,
+    ] {
         vault.ensure(name, random)?;
     }
     vault.ensure(ADMINISTRATOR_EMAIL, || Ok(FIRST_ADMINISTRATOR.to_owned()))?;
@@ -186,7 +192,7 @@ fn tokens(vault: &Vault, app: App) -> anyhow::Result<Tokens> {
 
 /// Everything that an app and its sidecar may know, in the form of a multi-valued local file store.
 fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> {
-    let port = instance.ports.postgres();
+    let port = links::port(instance, app, links::End::Configuration);
     let reader = vault.existing(CONFIGURATION_READER)?;
     let mut store = json!({
         "configuration": { "connectionString": format!(
@@ -200,6 +206,7 @@ fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> 
     if app.has_database() {
         let [role, _] = login_roles(app);
         let password = vault.existing(&database_password(&role))?;
+        let port = links::port(instance, app, links::End::Database);
         store["database"] = json!({ "url": format!("postgres://{role}:{password}@127.0.0.1:{port}/{app}") });
     }
     match app {
@@ -213,7 +220,12 @@ fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> 
                 "password": vault.existing(ADMINISTRATOR_PASSWORD)?,
             });
         }
-        App::Payment => store["provider"] = json!({ "api_key": vault.existing(PROVIDER_KEY)? }),
+        App::Payment => {
+            store["provider"] = json!({
+                "api_key": vault.existing(PROVIDER_KEY)?,
+                "webhook_secret": vault.existing(WEBHOOK_SECRET)?,
+            });
+        }
         App::Gateway | App::Config | App::Product | App::Order | App::Notification => (),
     }
     Ok(store)

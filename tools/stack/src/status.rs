@@ -42,7 +42,7 @@ pub async fn run(instance: &Instance, form: Form) -> anyhow::Result<bool> {
 /// The state of every part.
 pub async fn collect(instance: &Instance) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for part in health::parts() {
+    for part in health::parts(instance) {
         lines.push(line(instance, part).await?);
     }
     Ok(lines)

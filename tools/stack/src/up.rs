@@ -12,7 +12,8 @@ use crate::part::open_log;
 use crate::process::{self, MARK, PART};
 use crate::progress::{Line, Reader};
 use crate::secrets::{self, ADMINISTRATOR_EMAIL, ADMINISTRATOR_PASSWORD, Made, Vault};
-use crate::{Instance, daprd, down, first_order, instance, keep, postgres, say, status};
+use crate::trial::Links;
+use crate::{Instance, daprd, down, first_order, instance, keep, links, postgres, say, status};
 
 /// A step that takes longer says every so often that it is still at work.
 const SAY_AGAIN: Duration = Duration::from_secs(3);
@@ -96,6 +97,9 @@ fn check_built(instance: &Instance) -> anyhow::Result<()> {
         instance.programs.join(crate::app::CARD_SANDBOX),
     ];
     needed.extend(App::ALL.map(|app| instance.programs.join(app.name())));
+    if instance.trial.links == Links::Proxied {
+        needed.push(links::program(instance));
+    }
     let missing: Vec<String> = needed
         .iter()
         .filter(|path| !path.exists())
@@ -141,6 +145,7 @@ fn start_keeper(instance: &Instance) -> anyhow::Result<()> {
         .env(instance::ROOT_VARIABLE, &instance.root)
         .env(instance::HOME_VARIABLE, &instance.home)
         .env(instance::OFFSET_VARIABLE, instance.ports.offset.to_string())
+        .envs(instance.trial.variables())
         .current_dir(&instance.root)
         .process_group(0)
         .stdin(std::process::Stdio::null())

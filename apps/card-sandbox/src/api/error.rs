@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use crate::app::till::ClaimError;
 use crate::domain::Act;
 use crate::domain::answer::Answer;
+use crate::domain::book::DecideError;
+use crate::domain::card::{Decline, Reply};
 use crate::domain::intent::{Failure, Intent, Refusal};
 use crate::domain::money::{Amount, Currency};
+use crate::domain::view;
 use crate::store::LogFailed;
-
-use super::view;
 
 #[derive(Debug, Clone)]
 pub(crate) struct StripeError {
@@ -30,7 +31,7 @@ impl StripeError {
         StripeError { status, fields }
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> StripeError {
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> StripeError {
         self.fields.insert(name.to_owned(), value.into());
         self
     }
@@ -116,36 +117,37 @@ impl StripeError {
         StripeError { status, fields }.with("payment_intent", view::payment_intent(intent))
     }
 
+    /// What a test card's fault has the caller hear.
+    pub(crate) fn struck(reply: Reply, intent: Option<&Intent>) -> StripeError {
+        match reply {
+            Reply::Declined => {
+                let declined = intent.and_then(|intent| {
+                    let (method, charge) = (intent.card()?, intent.latest_charge()?.to_owned());
+                    let failure = Failure { method, charge, reason: Decline::GenericDecline };
+                    Some(StripeError::declined(intent, &failure))
+                });
+                declined.unwrap_or_else(StripeError::server)
+            }
+            Reply::Refused => {
+                StripeError::invalid("Insufficient funds in your Stripe balance to refund this amount.")
+                    .with("code", "balance_insufficient")
+            }
+            Reply::ServerError | Reply::Silence | Reply::HangUp => StripeError::server(),
+        }
+    }
+
+    /// What was named in the path does not exist, or does not allow the act.
+    pub(crate) fn undecided(error: &DecideError) -> StripeError {
+        match error {
+            DecideError::NoSuchIntent(id) => StripeError::not_found("payment_intent", id, "intent"),
+            DecideError::NoSuchRefund(id) => StripeError::not_found("refund", id, "id"),
+            DecideError::NoSuchDispute(id) => StripeError::not_found("dispute", id, "dispute"),
+            DecideError::Refused(refusal) => StripeError::refused(refusal, None),
+        }
+    }
+
     pub(crate) fn refused(refusal: &Refusal, intent: Option<&Intent>) -> StripeError {
-        let error = match refusal {
-            Refusal::UnexpectedState { act, status } => unexpected_state(*act, status),
-            Refusal::NothingToResolve { status } => StripeError::invalid(format!(
-                "This PaymentIntent has a status of {status} and waits for nobody."
-            )),
-            Refusal::NoPaymentMethod => StripeError::invalid(
-                "You cannot confirm this PaymentIntent because it's missing a payment method.",
-            )
-            .with("code", "payment_intent_unexpected_state"),
-            Refusal::BeyondAuthorized { requested, authorized } => {
-                let message =
-                    format!("The amount to capture ({requested}) is more than is capturable ({authorized}).");
-                StripeError::invalid_parameter("amount_to_capture", message).with("code", "amount_too_large")
-            }
-            Refusal::NoCharge => StripeError::invalid_parameter(
-                "payment_intent",
-                "This PaymentIntent does not have a successful charge to refund.",
-            ),
-            Refusal::AlreadyRefunded { charge } => {
-                StripeError::invalid(format!("Charge {charge} has already been refunded."))
-                    .with("code", "charge_already_refunded")
-            }
-            Refusal::BeyondCaptured { requested, left, currency } => {
-                let message = format!(
-                    "Refund amount ({requested} {currency}) is greater than unrefunded amount on charge ({left} {currency})"
-                );
-                StripeError::invalid_parameter("amount", message)
-            }
-        };
+        let error = refused(refusal);
         match intent {
             Some(intent) => error.with("payment_intent", view::payment_intent(intent)),
             None => error,
@@ -157,6 +159,44 @@ impl StripeError {
     }
 }
 
+fn refused(refusal: &Refusal) -> StripeError {
+    match refusal {
+        Refusal::UnexpectedState { act, status } => unexpected_state(*act, status),
+        Refusal::NothingToResolve { status } => {
+            StripeError::invalid(format!("This PaymentIntent has a status of {status} and waits for nobody."))
+        }
+        Refusal::NoPaymentMethod => StripeError::invalid(
+            "You cannot confirm this PaymentIntent because it's missing a payment method.",
+        )
+        .with("code", "payment_intent_unexpected_state"),
+        Refusal::BeyondAuthorized { requested, authorized } => {
+            let message =
+                format!("The amount to capture ({requested}) is more than is capturable ({authorized}).");
+            StripeError::invalid_parameter("amount_to_capture", message).with("code", "amount_too_large")
+        }
+        Refusal::NoCharge => StripeError::invalid_parameter(
+            "payment_intent",
+            "This PaymentIntent does not have a successful charge to refund.",
+        ),
+        Refusal::AlreadyRefunded { charge } => {
+            StripeError::invalid(format!("Charge {charge} has already been refunded."))
+                .with("code", "charge_already_refunded")
+        }
+        Refusal::BeyondCaptured { requested, left, currency } => {
+            let message = format!(
+                "Refund amount ({requested} {currency}) is greater than unrefunded amount on charge ({left} {currency})"
+            );
+            StripeError::invalid_parameter("amount", message)
+        }
+        Refusal::ChargeDisputed { charge } => {
+            let message = format!("Charge {charge} has been charged back; cannot issue a refund.");
+            StripeError::invalid(message).with("code", "charge_disputed")
+        }
+        Refusal::DisputeClosed { .. } => StripeError::invalid("This dispute is already closed."),
+        Refusal::RefundFailed | Refusal::NothingToLapse { .. } => StripeError::invalid(refusal.to_string()),
+    }
+}
+
 fn unexpected_state(act: Act, status: &str) -> StripeError {
     let (verb, done) = (act.verb(), act.done());
     let allowed = match act {
@@ -165,6 +205,7 @@ fn unexpected_state(act: Act, status: &str) -> StripeError {
         Act::Capture => "requires_capture",
         Act::Cancel => "requires_payment_method, requires_capture, requires_confirmation, requires_action",
         Act::Refund => "succeeded",
+        Act::CloseDispute => "needs_response",
     };
     let already_succeeded = act == Act::Confirm && status == "succeeded";
     let message = if already_succeeded {

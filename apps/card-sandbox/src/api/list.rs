@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::StripeError;
 use super::form::Form;
-use super::view;
+use crate::domain::view;
 
 const DEFAULT_LIMIT: u64 = 10;
 const LARGEST_LIMIT: u64 = 100;

@@ -9,15 +9,15 @@ use crate::app::App;
 use crate::domain::Metadata;
 use crate::domain::card::Token;
 use crate::domain::command::{Command, NewIntent};
-use crate::domain::intent::{CaptureMethod, Intent};
+use crate::domain::intent::{CancelReason, CaptureMethod, Intent};
 use crate::domain::money::{Amount, AmountError, Currency};
+use crate::domain::view;
 
 use super::call::Call;
 use super::error::StripeError;
 use super::form::Form;
 use super::list::{Listed, Page};
 use super::perform::perform;
-use super::view;
 
 const METADATA_KEYS: usize = 50;
 const METADATA_KEY_CHARACTERS: usize = 40;
@@ -56,9 +56,10 @@ pub(crate) async fn confirm_payment_intent(
     mut call: Call,
 ) -> Result<Response, StripeError> {
     let payment_method = take_payment_method(&mut call.form)?;
-    call.form.ignore(&["off_session", "return_url"]);
+    let return_url = take_return_url(&mut call.form)?;
+    call.form.ignore(&["off_session"]);
     finish(&mut call)?;
-    perform(app, call, Command::Confirm { payment_intent, payment_method }).await
+    perform(app, call, Command::Confirm { payment_intent, payment_method, return_url }).await
 }
 
 pub(crate) async fn capture_payment_intent(
@@ -78,6 +79,10 @@ pub(crate) async fn cancel_payment_intent(
 ) -> Result<Response, StripeError> {
     let words = "duplicate, fraudulent, requested_by_customer, or abandoned";
     let reason = call.form.take_word("cancellation_reason", words)?;
+    if reason == Some(CancelReason::Automatic) {
+        let message = format!("Invalid cancellation_reason: must be one of {words}");
+        return Err(StripeError::invalid_parameter("cancellation_reason", message));
+    }
     finish(&mut call)?;
     perform(app, call, Command::Cancel { payment_intent, reason }).await
 }
@@ -156,6 +161,16 @@ fn take_payment_method(form: &mut Form) -> Result<Option<Token>, StripeError> {
         return Ok(None);
     };
     Token::find(&name).map(Some).ok_or_else(|| StripeError::no_such("PaymentMethod", &name, "payment_method"))
+}
+
+fn take_return_url(form: &mut Form) -> Result<Option<String>, StripeError> {
+    let url = form.take("return_url")?;
+    let known = |url: &String| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    if url.as_ref().is_some_and(|url| !known(url)) {
+        let message = "Not a valid URL. It must begin with http:// or https://.";
+        return Err(StripeError::invalid_parameter("return_url", message).with("code", "url_invalid"));
+    }
+    Ok(url)
 }
 
 /// An intent is confirmed by a call of its own here, so that its id is known before it is charged.

@@ -6,8 +6,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
-use crate::app::till::{Claim, Claimed, Draft, Written};
-use crate::app::{App, fresh_ids};
+use crate::app::till::{Claim, Claimed, Draft};
+use crate::app::{App, Done};
 use crate::domain::FreshIds;
 use crate::domain::answer::{Answer, StoredAnswer};
 use crate::domain::book::{Book, DecideError, Plan};
@@ -16,10 +16,10 @@ use crate::domain::command::Command;
 use crate::domain::entry::Entry;
 use crate::domain::fold::Object;
 use crate::domain::intent::{Intent, State};
+use crate::domain::view;
 
 use super::call::Call;
 use super::error::StripeError;
-use super::view;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const ORIGINAL_REQUEST: HeaderName = HeaderName::from_static("original-request");
@@ -45,33 +45,33 @@ pub(crate) async fn perform(app: App, call: Call, command: Command) -> Result<Re
         Err(error) => return Err((error, call.key.as_ref().map_or("", |key| key.key.as_str())).into()),
     };
     match execute(&app, &call, &command)? {
-        (Ending::Answer(answer), written) => {
-            written.on_disk().await?;
+        (Ending::Answer(answer), done) => {
+            done.settled().await?;
             Ok(respond(answer))
         }
-        (Ending::Lost(reply), written) => {
-            written.on_disk().await?;
+        (Ending::Lost(reply), done) => {
+            done.settled().await?;
             drop(claim);
             Ok(withhold(&app, reply).await)
         }
-        (Ending::Stuck(reply), written) => {
-            written.on_disk().await?;
+        (Ending::Stuck(reply), done) => {
+            done.settled().await?;
             let response = withhold(&app, reply).await;
             drop(claim);
             Ok(response)
         }
-        (Ending::Late, written) => {
+        (Ending::Late, done) => {
             tokio::spawn(execute_late(app.clone(), call, command, claim));
-            written.on_disk().await?;
+            done.settled().await?;
             Ok(withhold(&app, Reply::Silence).await)
         }
     }
 }
 
 /// Looks up, decides and writes; the caller's key, if any, is claimed.
-fn execute(app: &App, call: &Call, command: &Command) -> Result<(Ending, Written), StripeError> {
-    let (now, ids) = (app.now(), fresh_ids());
-    app.till.write(now, |book| {
+fn execute(app: &App, call: &Call, command: &Command) -> Result<(Ending, Done), StripeError> {
+    let ids = app.fresh_ids();
+    app.write(|book, now| {
         let (entries, answer, ending) = decide(book, command, &ids, now)?;
         let answer = answer.zip(call.key.clone()).map(|(answer, key)| StoredAnswer {
             key,
@@ -86,7 +86,7 @@ fn execute(app: &App, call: &Call, command: &Command) -> Result<(Ending, Written
 async fn execute_late(app: App, call: Call, command: Command, claim: Claim) {
     tokio::time::sleep(app.late_after).await;
     let result = match execute(&app, &call, &command) {
-        Ok((_, written)) => written.on_disk().await.map_err(StripeError::from),
+        Ok((_, done)) => done.settled().await.map_err(StripeError::from),
         Err(error) => Err(error),
     };
     if let Err(error) = result {
@@ -105,6 +105,9 @@ fn decide(
     let plan = match book.decide(command, ids) {
         Ok(plan) => plan,
         Err(DecideError::NoSuchIntent(id)) => return Err(no_such_intent(command, &id)),
+        Err(error @ (DecideError::NoSuchRefund(_) | DecideError::NoSuchDispute(_))) => {
+            return Err(StripeError::undecided(&error));
+        }
         Err(DecideError::Refused(refusal)) => {
             let (act, subject) = (command.act(), command.subject().to_owned());
             let entry = Entry::Refused { act, message: refusal.to_string(), subject };
@@ -113,18 +116,21 @@ fn decide(
         }
     };
     let object = book.after(&plan.entry, now).expect("invariant: it was decided upon this very book");
-    let (answer, ending) = ending_of(&plan, answer_with(&object));
+    let (answer, ending) = ending_of(&plan, answer_with(&object), book.intent(command.subject()));
     Ok((entries_of(plan, command), answer, ending))
 }
 
-fn ending_of(plan: &Plan, truth: Answer) -> (Option<Answer>, Ending) {
+fn ending_of(plan: &Plan, truth: Answer, intent: Option<&Intent>) -> (Option<Answer>, Ending) {
     let Some(Fault { effect, reply, .. }) = plan.fault else {
         return (Some(truth.clone()), Ending::Answer(truth));
     };
     match (effect, reply) {
-        (Effect::Late, Reply::Silence | Reply::HangUp | Reply::ServerError) => (None, Ending::Late),
-        (Effect::Done | Effect::Nothing, Reply::ServerError) => {
-            let answer = StripeError::server().into_answer();
+        (
+            Effect::Late,
+            Reply::Silence | Reply::HangUp | Reply::ServerError | Reply::Declined | Reply::Refused,
+        ) => (None, Ending::Late),
+        (Effect::Done | Effect::Nothing, Reply::ServerError | Reply::Declined | Reply::Refused) => {
+            let answer = StripeError::struck(reply, intent).into_answer();
             (Some(answer.clone()), Ending::Answer(answer))
         }
         (Effect::Done, Reply::Silence | Reply::HangUp) => (Some(truth), Ending::Lost(reply)),
@@ -145,6 +151,7 @@ fn answer_with(object: &Object) -> Answer {
         ) => StripeError::declined(intent, failure).into_answer(),
         Object::Intent(intent) => Answer { status: 200, body: view::payment_intent(intent) },
         Object::Refund(refund) => Answer { status: 200, body: view::refund(refund) },
+        Object::Dispute(dispute) => Answer { status: 200, body: view::dispute(dispute) },
         Object::None => StripeError::server().into_answer(),
     }
 }
@@ -152,9 +159,11 @@ fn answer_with(object: &Object) -> Answer {
 fn no_such_intent(command: &Command, id: &str) -> StripeError {
     match command {
         Command::Refund(_) => StripeError::no_such("payment_intent", id, "payment_intent"),
-        Command::Create(_) | Command::Confirm { .. } | Command::Capture { .. } | Command::Cancel { .. } => {
-            StripeError::not_found("payment_intent", id, "intent")
-        }
+        Command::Create(_)
+        | Command::Confirm { .. }
+        | Command::Capture { .. }
+        | Command::Cancel { .. }
+        | Command::CloseDispute { .. } => StripeError::not_found("payment_intent", id, "intent"),
     }
 }
 
@@ -177,7 +186,7 @@ fn replay(stored: StoredAnswer) -> Response {
 async fn withhold(app: &App, reply: Reply) -> Response {
     match reply {
         Reply::Silence => app.stopped().await,
-        Reply::HangUp | Reply::ServerError => {}
+        Reply::HangUp | Reply::ServerError | Reply::Declined | Reply::Refused => {}
     }
     // A body that fails at its first byte closes the connection before the head is sent.
     let nothing = futures::stream::once(async { Err::<String, _>(std::io::Error::other("hung up")) });

@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::command::{Command, NewRefund};
 use crate::domain::refund::Refund;
+use crate::domain::view;
 
 use super::call::Call;
 use super::error::StripeError;
 use super::list::{Listed, Page};
 use super::payment_intents::{finish, take_amount, take_metadata};
 use super::perform::perform;
-use super::view;
 
 pub(crate) async fn create_refund(State(app): State<App>, mut call: Call) -> Result<Response, StripeError> {
     let form = &mut call.form;

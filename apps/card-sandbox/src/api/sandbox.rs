@@ -1,26 +1,22 @@
-//! What no real processor offers: its log, its own count of charges, and a hand on what takes time.
+//! What no real processor offers: its log, its own count of charges, and forgetting its keys.
 //! These routes ask for no key: they are for tests on the same machine.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::app::App;
 use crate::app::till::Draft;
-use crate::app::{App, fresh_ids};
-use crate::domain::book::DecideError;
 use crate::domain::entry::Entry;
-use crate::domain::fold::Object;
-use crate::domain::intent::Resolution;
 use crate::domain::summary::{Summary, summarize};
 use crate::store;
 
 use super::error::StripeError;
-use super::view;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +30,6 @@ pub(crate) struct LogFilter {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SummaryFilter {
     order_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Resolve {
-    outcome: Resolution,
 }
 
 #[derive(Deserialize)]
@@ -81,32 +71,6 @@ pub(crate) async fn get_summary(
     Ok(Json(app.till.read(|book| summarize(book, filter.order_id.as_deref())).await?))
 }
 
-/// Ends what an intent waits for: the customer's step, or a slow bank.
-pub(crate) async fn resolve_payment_intent(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    filter: Result<Query<Resolve>, QueryRejection>,
-) -> Result<Json<Value>, StripeError> {
-    let Resolve { outcome } = query(filter)?;
-    let (now, ids) = (app.now(), fresh_ids());
-    let (seen, written) = app.till.write(now, |book| {
-        let entry = book.decide_resolution(&id, outcome, &ids).map_err(|error| match error {
-            DecideError::NoSuchIntent(id) => StripeError::not_found("payment_intent", &id, "intent"),
-            DecideError::Refused(refusal) => StripeError::refused(&refusal, book.intent(&id)),
-        })?;
-        let after = book.after(&entry, now).expect("invariant: it was decided upon this very book");
-        let seen = match after {
-            Object::Intent(intent) => view::payment_intent(&intent),
-            Object::Refund(refund) => view::refund(&refund),
-            Object::None => Value::Null,
-        };
-        let order_id = book.intent(&id).and_then(|intent| intent.order_id()).map(str::to_owned);
-        Ok::<_, StripeError>((Draft { order_id, entries: vec![entry], answer: None }, seen))
-    })?;
-    written.on_disk().await?;
-    Ok(Json(seen))
-}
-
 /// Forgets idempotency keys before their day is over, as a processor may.
 pub(crate) async fn prune_idempotency_keys(
     State(app): State<App>,
@@ -135,6 +99,6 @@ impl LogFilter {
     }
 }
 
-fn query<T>(parsed: Result<Query<T>, QueryRejection>) -> Result<T, StripeError> {
+pub(super) fn query<T>(parsed: Result<Query<T>, QueryRejection>) -> Result<T, StripeError> {
     parsed.map(|Query(value)| value).map_err(|rejection| StripeError::invalid(rejection.body_text()))
 }

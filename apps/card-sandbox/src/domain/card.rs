@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Act;
+use super::webhook::Delivery;
 
 /// A payment method's token. Only those of the table exist.
 #[derive(Clone, Copy)]
@@ -11,7 +12,18 @@ pub struct Token(&'static TestCard);
 struct TestCard {
     name: &'static str,
     verdict: Verdict,
-    fault: Option<Fault>,
+    quirk: Quirk,
+}
+
+/// What is special about a card besides its bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quirk {
+    None,
+    Fault(Fault),
+    /// How the webhooks about it travel.
+    Webhooks(Delivery),
+    /// The first refund of an intent is made, and comes to nothing later.
+    FirstRefundFails,
 }
 
 /// What the card's bank says to a charge.
@@ -65,6 +77,10 @@ pub enum Reply {
     Silence,
     HangUp,
     ServerError,
+    /// The bank declines.
+    Declined,
+    /// The processor will not do it.
+    Refused,
 }
 
 /// How often the fault strikes one intent (or, when creating, one order).
@@ -75,7 +91,7 @@ pub enum Times {
     Always,
 }
 
-static CARDS: [TestCard; 34] = [
+static CARDS: [TestCard; 43] = [
     card("pm_card_visa", Verdict::Approve),
     card("pm_card_mastercard", Verdict::Approve),
     card("pm_card_amex", Verdict::Approve),
@@ -110,6 +126,15 @@ static CARDS: [TestCard; 34] = [
     faulty("pm_refund_500_always", Act::Refund, Effect::Nothing, Reply::ServerError, Times::Always),
     faulty("pm_refund_hang_once", Act::Refund, Effect::Nothing, Reply::Silence, Times::Once),
     faulty("pm_refund_no_answer", Act::Refund, Effect::Done, Reply::Silence, Times::Once),
+    faulty("pm_capture_declined", Act::Capture, Effect::Nothing, Reply::Declined, Times::Once),
+    faulty("pm_capture_declined_always", Act::Capture, Effect::Nothing, Reply::Declined, Times::Always),
+    faulty("pm_refund_refused", Act::Refund, Effect::Nothing, Reply::Refused, Times::Always),
+    faulty("pm_refund_refused_once", Act::Refund, Effect::Nothing, Reply::Refused, Times::Once),
+    odd("pm_refund_fails_later", Quirk::FirstRefundFails),
+    odd("pm_webhook_early", Quirk::Webhooks(Delivery::Early)),
+    odd("pm_webhook_twice", Quirk::Webhooks(Delivery::Twice)),
+    odd("pm_webhook_late", Quirk::Webhooks(Delivery::Late)),
+    odd("pm_webhook_never", Quirk::Webhooks(Delivery::Never)),
 ];
 
 impl Token {
@@ -130,7 +155,22 @@ impl Token {
     }
 
     pub fn fault_at(self, act: Act) -> Option<Fault> {
-        self.0.fault.filter(|fault| fault.act == act)
+        match self.0.quirk {
+            Quirk::Fault(fault) if fault.act == act => Some(fault),
+            Quirk::Fault(_) | Quirk::Webhooks(_) | Quirk::FirstRefundFails | Quirk::None => None,
+        }
+    }
+
+    /// How webhooks about what is paid with the card travel.
+    pub fn delivery(self) -> Delivery {
+        match self.0.quirk {
+            Quirk::Webhooks(delivery) => delivery,
+            Quirk::Fault(_) | Quirk::FirstRefundFails | Quirk::None => Delivery::Prompt,
+        }
+    }
+
+    pub fn first_refund_fails(self) -> bool {
+        self.0.quirk == Quirk::FirstRefundFails
     }
 }
 
@@ -205,10 +245,13 @@ impl<'de> Deserialize<'de> for Token {
 }
 
 const fn card(name: &'static str, verdict: Verdict) -> TestCard {
-    TestCard { name, verdict, fault: None }
+    TestCard { name, verdict, quirk: Quirk::None }
 }
 
 const fn faulty(name: &'static str, act: Act, effect: Effect, reply: Reply, times: Times) -> TestCard {
-    let fault = Fault { act, effect, reply, times };
-    TestCard { name, verdict: Verdict::Approve, fault: Some(fault) }
+    odd(name, Quirk::Fault(Fault { act, effect, reply, times }))
+}
+
+const fn odd(name: &'static str, quirk: Quirk) -> TestCard {
+    TestCard { name, verdict: Verdict::Approve, quirk }
 }

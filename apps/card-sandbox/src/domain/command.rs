@@ -11,10 +11,24 @@ use super::{Act, Metadata};
 #[derive(Debug, Clone)]
 pub enum Command {
     Create(NewIntent),
-    Confirm { payment_intent: String, payment_method: Option<Token> },
-    Capture { payment_intent: String, amount: Option<Amount> },
-    Cancel { payment_intent: String, reason: Option<CancelReason> },
+    Confirm {
+        payment_intent: String,
+        payment_method: Option<Token>,
+        return_url: Option<String>,
+    },
+    Capture {
+        payment_intent: String,
+        amount: Option<Amount>,
+    },
+    Cancel {
+        payment_intent: String,
+        reason: Option<CancelReason>,
+    },
     Refund(NewRefund),
+    /// The shop gives in.
+    CloseDispute {
+        dispute: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,10 +56,11 @@ impl Command {
             Command::Capture { .. } => Act::Capture,
             Command::Cancel { .. } => Act::Cancel,
             Command::Refund(_) => Act::Refund,
+            Command::CloseDispute { .. } => Act::CloseDispute,
         }
     }
 
-    /// What the command is about: an intent or, when creating, an order.
+    /// What the command is about: an intent, a dispute or, when creating, an order.
     pub fn subject(&self) -> &str {
         match self {
             Command::Create(intent) => intent.metadata.get("order_id").map_or("", String::as_str),
@@ -53,6 +68,7 @@ impl Command {
             | Command::Capture { payment_intent, .. }
             | Command::Cancel { payment_intent, .. } => payment_intent,
             Command::Refund(refund) => &refund.payment_intent,
+            Command::CloseDispute { dispute } => dispute,
         }
     }
 }

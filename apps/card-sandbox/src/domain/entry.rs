@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::answer::StoredAnswer;
 use super::card::{Decline, Fault, Token};
 use super::command::NewIntent;
+use super::dispute::Outcome;
 use super::intent::CancelReason;
 use super::money::Amount;
-use super::refund::RefundReason;
+use super::refund::{FailureReason, RefundReason};
+use super::webhook::Announced;
 use super::{Act, Metadata};
 
 /// One line of the log: all of it happened, or none.
@@ -43,6 +45,29 @@ pub enum Entry {
         reason: Option<CancelReason>,
     },
     Refunded(Refunded),
+    /// A refund that was made has come to nothing.
+    RefundFailed {
+        refund: String,
+        reason: FailureReason,
+    },
+    /// The customer wants the money back through their bank.
+    Disputed(Disputed),
+    DisputeClosed {
+        dispute: String,
+        outcome: Outcome,
+    },
+    /// A webhook is to be sent; this is what it says.
+    Announced(Announced),
+    WebhookSent {
+        event: String,
+        attempt: u32,
+    },
+    /// The status that a webhook was answered with, or that nothing came.
+    WebhookAnswered {
+        event: String,
+        attempt: u32,
+        status: Option<u16>,
+    },
     /// An act that the state does not allow; nothing changed.
     Refused {
         act: Act,
@@ -71,6 +96,12 @@ pub struct Created {
 pub struct Attempt {
     pub payment_intent: String,
     pub payment_method: Token,
+    /// Where the customer proves who they are, if it is they who are waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Where they go from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,4 +129,12 @@ pub struct Refunded {
     pub amount: Amount,
     pub reason: Option<RefundReason>,
     pub metadata: Metadata,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disputed {
+    pub dispute: String,
+    pub payment_intent: String,
+    pub charge: String,
+    pub amount: Amount,
 }

@@ -3,17 +3,20 @@
 use chrono::{DateTime, Utc};
 
 use super::book::Book;
-use super::entry::{Approved, Created, Declined, Entry, Record, Refunded};
+use super::dispute::Dispute;
+use super::entry::{Approved, Created, Declined, Disputed, Entry, Record, Refunded};
 use super::intent::{Failure, Intent, State};
 use super::money::Currency;
 use super::refund::Refund;
+use super::webhook::{self, Announced, Outstanding};
 
 /// What an entry is about, as it is afterwards.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Object {
     Intent(Intent),
     Refund(Refund),
-    /// The entry touches neither.
+    Dispute(Dispute),
+    /// The entry touches none of them.
     None,
 }
 
@@ -26,6 +29,10 @@ pub enum Inconsistent {
     UnknownIntent(String),
     #[error("refund {0} is of an intent that was never captured")]
     RefundWithoutCapture(String),
+    #[error("refund {0} was never made")]
+    UnknownRefund(String),
+    #[error("dispute {0} was never opened")]
+    UnknownDispute(String),
 }
 
 impl Book {
@@ -37,7 +44,8 @@ impl Book {
             match self.after(entry, record.recorded_at)? {
                 Object::Intent(intent) => self.put_intent(intent),
                 Object::Refund(refund) => self.put_refund(refund)?,
-                Object::None => self.note(entry),
+                Object::Dispute(dispute) => self.put_dispute(dispute),
+                Object::None => self.note(entry, record),
             }
         }
         if let Some(answer) = &record.answer {
@@ -52,8 +60,9 @@ impl Book {
         match entry {
             Entry::Created(created) => Ok(Object::Intent(new_intent(created.clone(), now))),
             Entry::ActionRequired(attempt) => {
-                let method = attempt.payment_method;
-                self.becomes(&attempt.payment_intent, State::RequiresAction { method })
+                let (method, page) = (attempt.payment_method, attempt.page.clone());
+                let return_url = attempt.return_url.clone();
+                self.becomes(&attempt.payment_intent, State::RequiresAction { method, page, return_url })
             }
             Entry::Processing(attempt) => {
                 let method = attempt.payment_method;
@@ -75,7 +84,25 @@ impl Book {
                 let currency = self.known(&refunded.payment_intent)?.currency;
                 Ok(Object::Refund(refund(refunded.clone(), currency, now)))
             }
-            Entry::Refused { .. } | Entry::Faulted { .. } | Entry::KeysPruned { .. } => Ok(Object::None),
+            Entry::RefundFailed { refund, reason } => {
+                let known = self.refund(refund).ok_or_else(|| Inconsistent::UnknownRefund(refund.clone()))?;
+                Ok(Object::Refund(Refund { failure: Some(*reason), ..known.clone() }))
+            }
+            Entry::Disputed(disputed) => {
+                let currency = self.known(&disputed.payment_intent)?.currency;
+                Ok(Object::Dispute(dispute(disputed.clone(), currency, now)))
+            }
+            Entry::DisputeClosed { dispute, outcome } => {
+                let known =
+                    self.dispute(dispute).ok_or_else(|| Inconsistent::UnknownDispute(dispute.clone()))?;
+                Ok(Object::Dispute(Dispute { outcome: Some(*outcome), ..known.clone() }))
+            }
+            Entry::Announced(_)
+            | Entry::WebhookSent { .. }
+            | Entry::WebhookAnswered { .. }
+            | Entry::Refused { .. }
+            | Entry::Faulted { .. }
+            | Entry::KeysPruned { .. } => Ok(Object::None),
         }
     }
 
@@ -104,18 +131,78 @@ impl Book {
         let Some(State::Succeeded { refunded, .. }) = state else {
             return Err(Inconsistent::RefundWithoutCapture(refund.id));
         };
-        *refunded += refund.amount.minor_units();
-        self.refund_places.insert(refund.id.clone(), self.refunds.len());
-        self.refunds.push(refund);
+        match self.refund_places.get(&refund.id) {
+            Some(place) => {
+                *refunded += refund.given_back();
+                *refunded = refunded.saturating_sub(self.refunds[*place].given_back());
+                self.refunds[*place] = refund;
+            }
+            None => {
+                *refunded += refund.given_back();
+                self.refund_places.insert(refund.id.clone(), self.refunds.len());
+                self.refunds.push(refund);
+            }
+        }
         Ok(())
     }
 
-    fn note(&mut self, entry: &Entry) {
-        if let Entry::Faulted { subject, fault } = entry {
-            self.faults_struck.insert((fault.act, subject.clone()));
+    fn put_dispute(&mut self, dispute: Dispute) {
+        match self.disputes.iter_mut().find(|known| known.id == dispute.id) {
+            Some(known) => *known = dispute,
+            None => self.disputes.push(dispute),
         }
-        if let Entry::KeysPruned { before } = entry {
-            self.answers.prune(*before);
+    }
+
+    fn note(&mut self, entry: &Entry, record: &Record) {
+        match entry {
+            Entry::Faulted { subject, fault } => {
+                self.faults_struck.insert((fault.act, subject.clone()));
+            }
+            Entry::KeysPruned { before } => self.answers.prune(*before),
+            Entry::Announced(announced) => self.note_announced(announced, record),
+            Entry::WebhookSent { event, attempt } => {
+                if let Some(webhook) = self.outstanding.get_mut(event) {
+                    webhook.attempts = *attempt;
+                }
+            }
+            Entry::WebhookAnswered { event, status, .. } if webhook::takes(*status) => self.note_taken(event),
+            Entry::WebhookAnswered { .. }
+            | Entry::Created(_)
+            | Entry::ActionRequired(_)
+            | Entry::Processing(_)
+            | Entry::Declined(_)
+            | Entry::Authorized(_)
+            | Entry::Charged(_)
+            | Entry::Captured(_)
+            | Entry::Canceled { .. }
+            | Entry::Refunded(_)
+            | Entry::RefundFailed { .. }
+            | Entry::Disputed(_)
+            | Entry::DisputeClosed { .. }
+            | Entry::Refused { .. } => {}
+        }
+    }
+
+    fn note_announced(&mut self, announced: &Announced, record: &Record) {
+        if announced.delivery.times() == 0 {
+            return;
+        }
+        let outstanding = Outstanding {
+            announced: announced.clone(),
+            created: record.recorded_at.timestamp(),
+            order_id: record.order_id.clone(),
+            attempts: 0,
+            taken: 0,
+        };
+        self.outstanding.insert(announced.event.clone(), outstanding);
+    }
+
+    fn note_taken(&mut self, event: &str) {
+        if let Some(webhook) = self.outstanding.get_mut(event) {
+            webhook.taken += 1;
+            if webhook.taken >= webhook.announced.delivery.times() {
+                self.outstanding.remove(event);
+            }
         }
     }
 }
@@ -164,5 +251,18 @@ fn refund(refunded: Refunded, currency: Currency, created_at: DateTime<Utc>) -> 
         reason: refunded.reason,
         metadata: refunded.metadata,
         created_at,
+        failure: None,
+    }
+}
+
+fn dispute(disputed: Disputed, currency: Currency, created_at: DateTime<Utc>) -> Dispute {
+    Dispute {
+        id: disputed.dispute,
+        payment_intent: disputed.payment_intent,
+        charge: disputed.charge,
+        amount: disputed.amount,
+        currency,
+        created_at,
+        outcome: None,
     }
 }

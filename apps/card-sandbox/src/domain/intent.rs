@@ -23,7 +23,7 @@ pub struct Intent {
 pub enum State {
     RequiresPaymentMethod { failure: Option<Failure> },
     RequiresConfirmation { method: Token },
-    RequiresAction { method: Token },
+    RequiresAction { method: Token, page: Option<String>, return_url: Option<String> },
     Processing { method: Token },
     RequiresCapture { method: Token, charge: String },
     Succeeded { method: Token, charge: String, captured: Amount, refunded: u64 },
@@ -52,6 +52,15 @@ pub enum CancelReason {
     Duplicate,
     Fraudulent,
     RequestedByCustomer,
+    /// The authorisation lapsed. Never a caller's reason.
+    Automatic,
+}
+
+/// What the customer proves who they are with, and where they go from there.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    pub page: Option<String>,
+    pub return_url: Option<String>,
 }
 
 /// How what an intent waits for came out: the customer's step, or a slow bank.
@@ -79,6 +88,14 @@ pub enum Refusal {
     AlreadyRefunded { charge: String },
     #[error("{requested} is more than the {left} that is not refunded yet")]
     BeyondCaptured { requested: u64, left: u64, currency: &'static str },
+    #[error("charge {charge} is disputed")]
+    ChargeDisputed { charge: String },
+    #[error("the refund has failed before")]
+    RefundFailed,
+    #[error("a dispute that is {status} cannot be closed")]
+    DisputeClosed { status: &'static str },
+    #[error("an intent that is {status} holds nothing that could lapse")]
+    NothingToLapse { status: &'static str },
 }
 
 impl Intent {
@@ -103,7 +120,7 @@ impl Intent {
         match &self.state {
             State::RequiresPaymentMethod { .. } | State::Canceled { .. } => None,
             State::RequiresConfirmation { method }
-            | State::RequiresAction { method }
+            | State::RequiresAction { method, .. }
             | State::Processing { method }
             | State::RequiresCapture { method, .. }
             | State::Succeeded { method, .. } => Some(*method),
@@ -121,14 +138,19 @@ impl Intent {
         }
     }
 
-    pub fn confirm(&self, method: Option<Token>, charge: String) -> Result<Entry, Refusal> {
+    pub fn confirm(&self, method: Option<Token>, charge: String, step: Step) -> Result<Entry, Refusal> {
         let payment_method = self.card_to_confirm(method)?;
-        let attempt = Attempt { payment_intent: self.id.clone(), payment_method };
+        let attempt = |Step { page, return_url }| Attempt {
+            payment_intent: self.id.clone(),
+            payment_method,
+            page,
+            return_url,
+        };
         Ok(match payment_method.verdict() {
             Verdict::Approve => self.approved(payment_method, charge),
             Verdict::Decline(reason) => self.declined(payment_method, charge, reason),
-            Verdict::AskCustomer => Entry::ActionRequired(attempt),
-            Verdict::Process => Entry::Processing(attempt),
+            Verdict::AskCustomer => Entry::ActionRequired(attempt(step)),
+            Verdict::Process => Entry::Processing(attempt(Step::default())),
         })
     }
 
@@ -136,7 +158,7 @@ impl Intent {
     pub fn card_to_confirm(&self, named: Option<Token>) -> Result<Token, Refusal> {
         match &self.state {
             State::RequiresPaymentMethod { .. } => named.ok_or(Refusal::NoPaymentMethod),
-            State::RequiresConfirmation { method } | State::RequiresAction { method } => {
+            State::RequiresConfirmation { method } | State::RequiresAction { method, .. } => {
                 Ok(named.unwrap_or(*method))
             }
             State::Processing { .. }
@@ -149,7 +171,7 @@ impl Intent {
     /// The customer has done their step, or the slow bank has answered.
     pub fn resolve(&self, resolution: Resolution, charge: String) -> Result<Entry, Refusal> {
         let (method, reason) = match &self.state {
-            State::RequiresAction { method } => (*method, Decline::AuthenticationFailed),
+            State::RequiresAction { method, .. } => (*method, Decline::AuthenticationFailed),
             State::Processing { method } => (*method, Decline::GenericDecline),
             State::RequiresPaymentMethod { .. }
             | State::RequiresConfirmation { .. }
@@ -197,6 +219,23 @@ impl Intent {
                 Err(self.unexpected(Act::Cancel))
             }
         }
+    }
+
+    /// The bank holds the money no longer.
+    pub fn lapse(&self) -> Result<Entry, Refusal> {
+        if let State::RequiresCapture { .. } = self.state {
+            let (payment_intent, reason) = (self.id.clone(), Some(CancelReason::Automatic));
+            return Ok(Entry::Canceled { payment_intent, reason });
+        }
+        Err(Refusal::NothingToLapse { status: self.status() })
+    }
+
+    /// The charge that a customer may dispute, and what was captured with it.
+    pub fn disputable(&self) -> Result<(String, Amount), Refusal> {
+        let State::Succeeded { charge, captured, .. } = &self.state else {
+            return Err(Refusal::NoCharge);
+        };
+        Ok((charge.clone(), *captured))
     }
 
     /// The charge to refund and how much of it, never beyond what was captured and not yet given back.

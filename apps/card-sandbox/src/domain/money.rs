@@ -60,6 +60,15 @@ impl Currency {
     pub const fn code(self) -> &'static str {
         self.0
     }
+
+    /// An amount as people write it.
+    pub fn shown(self, amount: Amount) -> String {
+        let (units, code) = (amount.minor_units(), self.0.to_ascii_uppercase());
+        match self.0 {
+            "jpy" => format!("{units} {code}"),
+            _ => format!("{}.{:02} {code}", units / 100, units % 100),
+        }
+    }
 }
 
 impl TryFrom<String> for Currency {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::book::Book;
 use super::intent::{Intent, State};
+use super::refund::Refund;
 
 /// Sums of money, by currency.
 pub type Sums = BTreeMap<&'static str, u64>;
@@ -24,7 +25,10 @@ pub struct Tally {
     /// Intents whose money is held and not taken.
     pub open_authorizations: u64,
     pub canceled: u64,
+    /// Those that did not come to nothing.
     pub refunds: u64,
+    pub failed_refunds: u64,
+    pub disputes: u64,
     pub captured: Sums,
     pub refunded: Sums,
 }
@@ -43,13 +47,28 @@ pub fn summarize(book: &Book, only: Option<&str>) -> Summary {
             continue;
         };
         let order = intent.order_id().unwrap_or_default().to_owned();
-        summary.orders.entry(order).or_default().refunds += 1;
-        summary.total.refunds += 1;
+        summary.orders.entry(order).or_default().count_refund(refund);
+        summary.total.count_refund(refund);
+    }
+    for dispute in book.disputes() {
+        let Some(intent) = book.intent(&dispute.payment_intent).filter(wanted) else {
+            continue;
+        };
+        let order = intent.order_id().unwrap_or_default().to_owned();
+        summary.orders.entry(order).or_default().disputes += 1;
+        summary.total.disputes += 1;
     }
     summary
 }
 
 impl Tally {
+    fn count_refund(&mut self, refund: &Refund) {
+        match refund.failure {
+            None => self.refunds += 1,
+            Some(_) => self.failed_refunds += 1,
+        }
+    }
+
     fn count_intent(&mut self, intent: &Intent) {
         self.payment_intents += 1;
         match &intent.state {

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use card_sandbox::api;
 use card_sandbox::app::{App, Clock};
-use card_sandbox::config::{ApiKey, Config};
+use card_sandbox::config::{ApiKey, Config, Webhook};
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -24,6 +24,7 @@ pub(crate) struct Sandbox {
     pub folder: Arc<TempDir>,
     router: Router,
     clock: Arc<Mutex<DateTime<Utc>>>,
+    webhook: Option<Webhook>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -35,15 +36,36 @@ pub(crate) struct Answered {
 
 impl Sandbox {
     pub(crate) fn start() -> Sandbox {
+        Sandbox::telling(None)
+    }
+
+    /// Sends webhooks to somebody.
+    pub(crate) fn telling(webhook: Option<Webhook>) -> Sandbox {
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        Sandbox::open(Arc::new(TempDir::new().unwrap()), Arc::new(Mutex::new(now)))
+        Sandbox::open(Arc::new(TempDir::new().unwrap()), Arc::new(Mutex::new(now)), webhook)
     }
 
     /// Ends, and starts again from the log alone.
     pub(crate) fn restart(self) -> Sandbox {
-        let Sandbox { app, folder, router, clock } = self;
+        let Sandbox { app, folder, router, clock, webhook } = self;
         drop((app, router));
-        Sandbox::open(folder, clock)
+        Sandbox::open(folder, clock, webhook)
+    }
+
+    /// The same, with somebody else to tell; what was left undone is taken up.
+    pub(crate) async fn restart_telling(self, webhook: Option<Webhook>) -> Sandbox {
+        let Sandbox { app, folder, router, clock, .. } = self;
+        app.stop();
+        drop((app, router));
+        // Whoever was in the middle of something lets go of the log when they see that it is over.
+        let sandbox = loop {
+            match Sandbox::try_open(folder.clone(), clock.clone(), webhook.clone()) {
+                Ok(sandbox) => break sandbox,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        card_sandbox::jobs::resume(&sandbox.app).await.unwrap();
+        sandbox
     }
 
     pub(crate) fn log_path(&self) -> std::path::PathBuf {
@@ -136,16 +158,26 @@ impl Sandbox {
         }
     }
 
-    fn open(folder: Arc<TempDir>, clock: Arc<Mutex<DateTime<Utc>>>) -> Sandbox {
+    fn open(folder: Arc<TempDir>, clock: Arc<Mutex<DateTime<Utc>>>, webhook: Option<Webhook>) -> Sandbox {
+        Sandbox::try_open(folder, clock, webhook).unwrap()
+    }
+
+    fn try_open(
+        folder: Arc<TempDir>,
+        clock: Arc<Mutex<DateTime<Utc>>>,
+        webhook: Option<Webhook>,
+    ) -> anyhow::Result<Sandbox> {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             log: folder.path().join("log.jsonl"),
             api_key: ApiKey::of(API_KEY),
-            late_after: Duration::from_millis(20),
+            late_after: Duration::from_secs(1),
+            public_url: Some("http://sandbox.example".to_owned()),
+            webhook: webhook.clone(),
             verbosity: "info".to_owned(),
         };
-        let app = App::open(&config, Clock::Fixed(clock.clone())).unwrap();
-        Sandbox { router: api::router(app.clone()), app, folder, clock }
+        let app = App::open(&config, Clock::Fixed(clock.clone()))?;
+        Ok(Sandbox { router: api::router(app.clone()), app, folder, clock, webhook })
     }
 }
 
@@ -175,6 +207,11 @@ pub(crate) fn intent<'a>(order: &'a str, card: &'a str, capture: &'a str) -> [(&
         ("payment_method", card),
         ("metadata[order_id]", order),
     ]
+}
+
+/// The path of one of the sandbox's own controls.
+pub(crate) fn control(id: &str, act: &str) -> String {
+    format!("/_sandbox/payment_intents/{id}/{act}")
 }
 
 pub(crate) fn confirm(id: &str) -> String {

@@ -3,7 +3,7 @@
 use card_sandbox::domain::Metadata;
 use card_sandbox::domain::card::{Decline, Token};
 use card_sandbox::domain::entry::Entry;
-use card_sandbox::domain::intent::{CaptureMethod, Failure, Intent, Refusal, Resolution, State};
+use card_sandbox::domain::intent::{CaptureMethod, Failure, Intent, Refusal, Resolution, State, Step};
 use card_sandbox::domain::money::{Amount, Currency};
 
 #[test]
@@ -29,21 +29,33 @@ fn acts(intent: &Intent) -> Vec<(&'static str, String)> {
         Ok((_, amount)) => format!("refund of {}", amount.minor_units()),
         Err(refusal) => format!("refused: {refusal}"),
     };
+    let dispute = match intent.disputable() {
+        Ok((_, amount)) => format!("dispute of {}", amount.minor_units()),
+        Err(refusal) => format!("refused: {refusal}"),
+    };
     vec![
-        ("confirm", told(intent.confirm(None, charge()))),
-        ("confirm, approved card", told(intent.confirm(card("pm_card_visa"), charge()))),
-        ("confirm, declined card", told(intent.confirm(card("pm_card_chargeDeclined"), charge()))),
-        ("confirm, card that asks", told(intent.confirm(card("pm_card_authenticationRequired"), charge()))),
-        ("confirm, slow card", told(intent.confirm(card("pm_processing"), charge()))),
+        ("confirm", told(intent.confirm(None, charge(), Step::default()))),
+        ("confirm, approved card", told(intent.confirm(card("pm_card_visa"), charge(), Step::default()))),
+        (
+            "confirm, declined card",
+            told(intent.confirm(card("pm_card_chargeDeclined"), charge(), Step::default())),
+        ),
+        (
+            "confirm, card that asks",
+            told(intent.confirm(card("pm_card_authenticationRequired"), charge(), Step::default())),
+        ),
+        ("confirm, slow card", told(intent.confirm(card("pm_processing"), charge(), Step::default()))),
         ("resolve, approved", told(intent.resolve(Resolution::Approved, charge()))),
         ("resolve, declined", told(intent.resolve(Resolution::Declined, charge()))),
         ("capture", told(intent.capture(None))),
         ("capture 40 of 100", told(intent.capture(amount(40)))),
         ("capture 101 of 100", told(intent.capture(amount(101)))),
         ("cancel", told(intent.cancel(None))),
+        ("lapse", told(intent.lapse())),
         ("refund", refund(None)),
         ("refund 60", refund(amount(60))),
         ("refund 101", refund(amount(101))),
+        ("dispute", dispute),
     ]
 }
 
@@ -85,7 +97,7 @@ fn states() -> Vec<State> {
         State::RequiresPaymentMethod { failure: None },
         State::RequiresPaymentMethod { failure: Some(failure) },
         State::RequiresConfirmation { method },
-        State::RequiresAction { method },
+        State::RequiresAction { method, page: None, return_url: None },
         State::Processing { method },
         State::RequiresCapture { method, charge: charge.clone() },
         succeeded(0),

@@ -18,7 +18,7 @@ const READS: usize = 768;
 /// Requests under way for one operation.
 pub const fn width(pace: Pace) -> usize {
     match pace {
-        Pace::Read | Pace::Write => 64,
+        Pace::Read | Pace::Write | Pace::Signed => 64,
         Pace::Credentials => 16,
         Pace::Bulk => 4,
     }
@@ -84,7 +84,7 @@ impl Gates {
         let gate = &self.each[&row.operation];
         let reads = match row.pace {
             Pace::Read => Some(&self.reads),
-            Pace::Write | Pace::Credentials | Pace::Bulk => None,
+            Pace::Write | Pace::Credentials | Pace::Bulk | Pace::Signed => None,
         };
         let wanted = [Some(&gate.places), reads, Some(&self.everything)];
         let places = wanted

@@ -38,7 +38,7 @@ impl Client {
     /// Credentials are counted by address even for someone logged in: an account must not buy more guesses.
     pub fn of(caller: Option<&Caller>, address: IpAddr, pace: Pace) -> (Client, Plan) {
         match (caller, pace) {
-            (None, _) | (_, Pace::Credentials) => (Client::at(address), Plan::Anonymous),
+            (None, _) | (_, Pace::Credentials | Pace::Signed) => (Client::at(address), Plan::Anonymous),
             (Some(caller), Pace::Read | Pace::Write | Pace::Bulk) => {
                 (Client::User(caller.user_id), Plan::of(caller))
             }
@@ -65,6 +65,7 @@ impl Plan {
             (Plan::Staff, Pace::Write) => 10,
             (Plan::Customer | Plan::Staff, Pace::Credentials) => 2,
             (Plan::Anonymous | Plan::Customer | Plan::Staff, Pace::Bulk) => 1,
+            (Plan::Anonymous | Plan::Customer | Plan::Staff, Pace::Signed) => 40,
         }
     }
 }

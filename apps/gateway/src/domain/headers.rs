@@ -4,7 +4,7 @@
 use http::header::{self, HeaderMap, HeaderName};
 
 /// What a client may say to a service.
-const INWARD: [HeaderName; 9] = [
+const INWARD: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::ACCEPT,
@@ -12,6 +12,7 @@ const INWARD: [HeaderName; 9] = [
     header::IF_NONE_MATCH,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("prefer"),
+    HeaderName::from_static("stripe-signature"),
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
 ];

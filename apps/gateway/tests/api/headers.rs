@@ -49,6 +49,24 @@ async fn a_service_sees_only_what_it_may_and_nobody_can_pretend_to_be_elsewhere(
 }
 
 #[tokio::test]
+async fn a_signed_body_arrives_as_it_was_signed() {
+    let gateway = Gateway::start().await;
+    let body =
+        "{ \"id\" :\"evt_1\",\n  \"data\": {\"object\":{\"amount\":1.0e3, \"name\":\"\\u00fc ü\"}} }\n";
+    let signature = "t=1795348800,v1=00ff,v1=aa,v0=bb";
+    let request = gateway.post("/v1/webhooks/card-processor", json!({})).body(body);
+    let request = request
+        .header("stripe-signature", signature)
+        .header("content-type", "application/json; charset=utf-8");
+    request.send().await.unwrap();
+    let seen = gateway.fake.only();
+    assert_eq!(seen.name, Operation::ReceiveProviderEvent.name());
+    assert_eq!(seen.body, body);
+    assert_eq!(seen.header("stripe-signature"), Some(signature));
+    assert_eq!(seen.header("content-length"), Some(body.len().to_string().as_str()));
+}
+
+#[tokio::test]
 async fn user_alone_learns_the_clients_address() {
     let gateway = Gateway::start().await;
     let log_in = gateway.post("/v1/sessions", json!({})).header("x-client-address", "203.0.113.9");

@@ -102,5 +102,10 @@ async fn only_a_good_token_with_the_permission_passes(db: PgPool) {
 #[sqlx::test(migrator = "notification::app::MIGRATOR")]
 async fn it_describes_what_it_offers(db: PgPool) {
     let answer = Stage::new(db).await.client.ask(Operation::DescribeNotification, "", None).await;
-    assert_eq!(answer.body["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/v1/messages"]);
+    let paths = answer.body["paths"].as_object().unwrap();
+    for row in contracts::operation::owned_by(contracts::App::Notification) {
+        if let Some(path) = row.path {
+            assert!(paths.contains_key(path), "{path}");
+        }
+    }
 }

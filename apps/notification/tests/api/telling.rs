@@ -1,7 +1,7 @@
 //! What it hears becomes one message each, whatever is delivered how often.
 
-use contracts::event::OrderExpired;
-use contracts::{EventId, OrderId};
+use contracts::event::OrderRefundRequested;
+use contracts::{CancellationId, Currency, EventId, Money, OrderId, RefundCause};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -95,9 +95,10 @@ async fn a_late_end_takes_nothing_back(db: PgPool) {
 async fn events_for_others_are_passed_over(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let order_id = OrderId(Uuid::from_u128(5));
-    let expired =
-        envelope(order_id, 2, OrderExpired { order_id, number: "CW-5".into(), customer_id: stage.ada });
-    assert_eq!(stage.client.deliver(&expired).await, "SUCCESS");
+    let cause = RefundCause::Cancellation(CancellationId(order_id.0));
+    let amount = Money::new(100, Currency::Gbp).unwrap();
+    let refund_requested = envelope(order_id, 2, OrderRefundRequested { order_id, cause, amount });
+    assert_eq!(stage.client.deliver(&refund_requested).await, "SUCCESS");
     assert_eq!(stage.mailbox().await.len(), 0);
     assert_eq!(failed(&db).await, Vec::<(String, String)>::new());
 }

@@ -5,13 +5,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use contracts::configuration::{ORDER_DEADLINE, ORDER_RETURN_WINDOW};
+use contracts::configuration::{ORDER_CAPTURE_BEFORE_SHIPPING, ORDER_DEADLINE, ORDER_RETURN_WINDOW};
 use contracts::event::ProductChanged;
 use contracts::{
-    CaptureMode, EventId, Money, Operation, OrderId, PaymentMethodId, ProblemType, ProductId, Terms,
+    App as Service, CaptureMode, EntryKind, EventId, Money, Operation, OrderId, PaymentMethodId, ProblemType,
+    ProductId, Terms, TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sidecar::fail_points;
 use sidecar::outbox::{self, NewEvent};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,10 +24,9 @@ use web::{Caller, ETag, IdempotencyKey, Json, Problem};
 use super::OrderView;
 use crate::app::App;
 use crate::domain::number::order_number;
-use crate::domain::{Address, Line, Order, PlaceOrderError, Placing, Product, placing};
+use crate::domain::{Address, Line, PlaceOrderError, Placing, Product, TakenOrder, placing};
 use crate::store::orders::Request;
-use crate::store::timeline::TimelineEntry;
-use crate::store::{orders, products, timeline};
+use crate::store::{lines, orders, products, timeline};
 
 /// An order as a customer asks for it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -66,7 +67,7 @@ pub async fn place_order(
         return Ok(answer.into_response());
     }
     let order = insert(&mut tx, order, &request, &key, &hash).await?;
-    orders::insert_lines(&mut tx, &order).await?;
+    lines::insert_lines(&mut tx, &order).await?;
     let placed = &order.placed;
     let event = NewEvent {
         id: EventId(Uuid::now_v7()),
@@ -80,12 +81,12 @@ pub async fn place_order(
     timeline::insert_entry(&mut tx, placed.order_id, &placed_entry(&order, &event, &key)).await?;
     outbox::enqueue(&mut tx, &event).await?;
     let stored = orders::find_order(&mut tx, placed.order_id).await?.ok_or_else(Problem::not_found)?;
-    let view = OrderView::new(&stored, order.lines);
+    let view = OrderView::new(&stored, &caller, order.placed_at);
     idempotency::store(&mut tx, caller.user_id, Operation::PlaceOrder, &key, StatusCode::CREATED, &view)
         .await?;
-    tx.commit().await?;
+    fail_points::commit(tx, Service::Order, Operation::PlaceOrder.name()).await?;
     app.outbox.wake();
-    tracing::info!(order.id = %stored.saga.order_id, order.number = stored.saga.number, "order placed");
+    tracing::info!(order.id = %placed.order_id, order.number = placed.number, "order placed");
     Ok((StatusCode::CREATED, ETag(stored.version), Json(view)).into_response())
 }
 
@@ -109,12 +110,12 @@ async fn answered(
         return Err(idempotency::reused());
     }
     let order = orders::find_order(&mut db, id).await?.ok_or_else(Problem::not_found)?;
-    let lines = orders::list_lines(&mut db, &order.saga).await?;
-    Ok(Some((StatusCode::CREATED, ETag(order.version), Json(OrderView::new(&order, lines))).into_response()))
+    let view = OrderView::new(&order, caller, app.clock.now());
+    Ok(Some((StatusCode::CREATED, ETag(order.version), Json(view)).into_response()))
 }
 
 /// Takes the order from what is known; asks product before refusing, and for what was never heard of.
-async fn decide(app: &App, caller: &Caller, request: &PlaceOrder) -> Result<Order, Problem> {
+async fn decide(app: &App, caller: &Caller, request: &PlaceOrder) -> Result<TakenOrder, Problem> {
     let wanted: Vec<ProductId> = placing::merge(&request.lines)?.into_keys().collect();
     let known = products::list_products(&mut *app.db.acquire().await?, &wanted).await?;
     let now = app.clock.now();
@@ -183,7 +184,10 @@ fn terms(app: &App, now: DateTime<Utc>) -> Terms {
     Terms {
         charge_by: now + TimeDelta::milliseconds(seconds.saturating_mul(2_000) / 3),
         deadline: now + TimeDelta::seconds(seconds),
-        capture: CaptureMode::AtOnce,
+        capture: match app.live.get(&ORDER_CAPTURE_BEFORE_SHIPPING) {
+            0 => CaptureMode::AtOnce,
+            _ => CaptureMode::BeforeShipping,
+        },
         return_window_days: u32::try_from(app.live.get(&ORDER_RETURN_WINDOW)).unwrap_or(u32::MAX),
         configuration_version: app.live.version(),
     }
@@ -192,11 +196,11 @@ fn terms(app: &App, now: DateTime<Utc>) -> Terms {
 /// Inserts the order; a number that another order has is drawn again.
 async fn insert(
     tx: &mut sqlx::PgConnection,
-    mut order: Order,
+    mut order: TakenOrder,
     request: &PlaceOrder,
     key: &IdempotencyKey,
     hash: &[u8],
-) -> Result<Order, Problem> {
+) -> Result<TakenOrder, Problem> {
     let request = Request {
         idempotency_key: &key.0,
         hash,
@@ -212,10 +216,10 @@ async fn insert(
     Err(anyhow::anyhow!("five order numbers in a row were taken").into())
 }
 
-fn placed_entry(order: &Order, event: &NewEvent, key: &IdempotencyKey) -> TimelineEntry {
+fn placed_entry(order: &TakenOrder, event: &NewEvent, key: &IdempotencyKey) -> TimelineEntry {
     TimelineEntry {
         at: order.placed_at,
-        kind: "command".into(),
+        kind: EntryKind::Command,
         name: Operation::PlaceOrder.name().into(),
         who: order.placed.customer_id.to_string(),
         cause: event.causation_id.clone(),

@@ -79,7 +79,7 @@ pub struct PlacedLine {
 
 /// An order that has just been taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct TakenOrder {
     pub lines: Vec<PlacedLine>,
     pub placed: OrderPlaced,
     pub placed_at: DateTime<Utc>,
@@ -126,7 +126,7 @@ pub fn merge(lines: &[Line]) -> Result<BTreeMap<ProductId, Quantity>, PlaceOrder
 ///
 /// # Errors
 /// The first refusal in the request's order, then what is wrong with the total.
-pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<Order, PlaceOrderError> {
+pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<TakenOrder, PlaceOrderError> {
     let merged = merge(lines)?;
     let known: BTreeMap<_, _> = known.iter().map(|product| (product.product_id, product)).collect();
     lines.iter().try_for_each(|line| check(line, known.get(&line.product_id).copied()))?;
@@ -154,7 +154,7 @@ pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<Orde
         total,
         terms: placing.terms,
     };
-    Ok(Order { lines, placed, placed_at: placing.now })
+    Ok(TakenOrder { lines, placed, placed_at: placing.now })
 }
 
 fn check(line: &Line, known: Option<&Product>) -> Result<(), PlaceOrderError> {

@@ -1,9 +1,11 @@
 //! The saga's arbiter: what `product` and `payment` say are facts; the end follows from them and is decided once.
 
 use chrono::{DateTime, Utc};
-use contracts::event::{OrderConfirmed, OrderExpired, OrderRejected};
+use contracts::event::{OrderCancelled, OrderConfirmed, OrderExpired, OrderRejected};
 use contracts::{Event, Money, OrderId, Refusal, UserId};
 use serde::Serialize;
+
+use super::Input;
 
 /// One order as its saga sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,33 +24,32 @@ pub struct Saga {
 pub struct Facts {
     pub stock_reserved: Option<DateTime<Utc>>,
     pub stock_refusal: Option<Refusal>,
+    pub payment_action_required: Option<DateTime<Utc>>,
     pub payment_authorised: Option<DateTime<Utc>>,
     pub payment_captured: Option<DateTime<Utc>>,
     pub payment_refunded: Option<DateTime<Utc>>,
     pub payment_refusal: Option<Refusal>,
+    pub payment_voided: Option<DateTime<Utc>>,
 }
 
-/// The outcome of the saga. All but `Confirmed` are final.
+/// The outcome of the saga. All but `Confirmed` are final; a confirmed order may still be cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum End {
-    Confirmed { at: DateTime<Utc> },
-    Rejected { at: DateTime<Utc>, refusal: Refusal },
-    Expired { at: DateTime<Utc> },
-}
-
-/// What the arbiter hears.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    StockReserved,
-    StockRejected(Refusal),
-    PaymentAuthorised,
-    PaymentCaptured,
-    PaymentDeclined(Refusal),
-    PaymentRefunded,
-    /// A service has heard of no end and asks for it.
-    Overdue,
-    /// The sweep looks whether the deadline has passed.
-    Sweep,
+    Confirmed {
+        at: DateTime<Utc>,
+    },
+    Rejected {
+        at: DateTime<Utc>,
+        refusal: Refusal,
+    },
+    Expired {
+        at: DateTime<Utc>,
+    },
+    /// `refunds_requested` is the sum of what had been asked back before, part by part.
+    Cancelled {
+        at: DateTime<Utc>,
+        refunds_requested: Money,
+    },
 }
 
 impl Saga {
@@ -65,18 +66,30 @@ impl Saga {
         (self, said)
     }
 
+    /// Ends the order on somebody's wish; whoever calls has seen that it may be.
+    pub(super) fn cancel(&mut self, refunds_requested: Money, at: DateTime<Utc>) -> Vec<Event> {
+        self.end = Some(End::Cancelled { at, refunds_requested });
+        self.say_end()
+    }
+
     fn note(&mut self, input: &Input, now: DateTime<Utc>) {
         let facts = &mut self.facts;
         match input {
             Input::StockReserved => _ = facts.stock_reserved.get_or_insert(now),
             Input::StockRejected(refusal) => _ = facts.stock_refusal.get_or_insert_with(|| refusal.clone()),
-            Input::PaymentAuthorised => _ = facts.payment_authorised.get_or_insert(now),
-            Input::PaymentCaptured => _ = facts.payment_captured.get_or_insert(now),
+            Input::PaymentActionRequired => _ = facts.payment_action_required.get_or_insert(now),
+            Input::PaymentAuthorised { .. } => _ = facts.payment_authorised.get_or_insert(now),
+            Input::PaymentCaptured { .. } => _ = facts.payment_captured.get_or_insert(now),
             Input::PaymentDeclined(refusal) => {
                 _ = facts.payment_refusal.get_or_insert_with(|| refusal.clone())
             }
-            Input::PaymentRefunded => _ = facts.payment_refunded.get_or_insert(now),
-            Input::Overdue | Input::Sweep => {}
+            Input::PaymentVoided => _ = facts.payment_voided.get_or_insert(now),
+            Input::PaymentRefunded { .. } => _ = facts.payment_refunded.get_or_insert(now),
+            Input::PaymentDue { .. }
+            | Input::PaymentRefundFailed { .. }
+            | Input::PaymentDisputed { .. }
+            | Input::Overdue
+            | Input::Sweep => {}
         }
     }
 
@@ -108,6 +121,10 @@ impl Saga {
                 vec![OrderRejected { order_id, number, customer_id, refusal: refusal.clone() }.into()]
             }
             Some(End::Expired { .. }) => vec![OrderExpired { order_id, number, customer_id }.into()],
+            Some(End::Cancelled { refunds_requested, .. }) => {
+                let refunds_requested = *refunds_requested;
+                vec![OrderCancelled { order_id, number, customer_id, refunds_requested }.into()]
+            }
         }
     }
 }
@@ -119,12 +136,16 @@ impl End {
             End::Confirmed { .. } => "confirmed",
             End::Rejected { .. } => "rejected",
             End::Expired { .. } => "expired",
+            End::Cancelled { .. } => "cancelled",
         }
     }
 
     pub const fn at(&self) -> DateTime<Utc> {
         match self {
-            End::Confirmed { at } | End::Rejected { at, .. } | End::Expired { at } => *at,
+            End::Confirmed { at }
+            | End::Rejected { at, .. }
+            | End::Expired { at }
+            | End::Cancelled { at, .. } => *at,
         }
     }
 }

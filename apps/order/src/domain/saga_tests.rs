@@ -2,7 +2,8 @@
 
 use super::*;
 use chrono::TimeDelta;
-use contracts::Currency;
+use contracts::event::DisputeStatus;
+use contracts::{Currency, RefundCause};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ fn placed() -> Saga {
         order_id: OrderId(Uuid::nil()),
         number: "7K3M-9QXT".into(),
         customer_id: UserId(Uuid::nil()),
-        total: Money::new(9000, Currency::Gbp).unwrap(),
+        total: pounds(9000),
         deadline: late(),
         facts: Facts::default(),
         end: None,
@@ -30,14 +31,31 @@ fn declined() -> Refusal {
     Refusal::PaymentDeclined { code: "card_declined".into() }
 }
 
-fn inputs() -> [(&'static str, Input); 8] {
+fn pounds(pence: i64) -> Money {
+    Money::new(pence, Currency::Gbp).unwrap()
+}
+
+fn captured() -> Input {
+    Input::PaymentCaptured { amount: pounds(9000) }
+}
+
+fn inputs() -> [(&'static str, Input); 13] {
+    let (cause, amount, sequence) = (RefundCause::FinalEnd, pounds(9000), 3);
     [
         ("stock reserved", Input::StockReserved),
         ("stock rejected", Input::StockRejected(Refusal::TooLate)),
-        ("payment authorised", Input::PaymentAuthorised),
-        ("payment captured", Input::PaymentCaptured),
+        ("payment action required", Input::PaymentActionRequired),
+        ("payment authorised", Input::PaymentAuthorised { amount }),
+        ("payment captured", captured()),
         ("payment declined", Input::PaymentDeclined(declined())),
-        ("payment refunded", Input::PaymentRefunded),
+        ("payment voided", Input::PaymentVoided),
+        ("payment due", Input::PaymentDue { round: 1, reason: "expired_card".into() }),
+        ("payment refunded", Input::PaymentRefunded { cause, amount, sequence }),
+        ("refund failed", Input::PaymentRefundFailed { cause, amount, sequence }),
+        (
+            "payment disputed",
+            Input::PaymentDisputed { dispute_id: "dp_1".into(), amount, status: DisputeStatus::Open },
+        ),
         ("overdue", Input::Overdue),
         ("sweep", Input::Sweep),
     ]
@@ -47,16 +65,23 @@ fn after(inputs: &[Input], now: DateTime<Utc>) -> Saga {
     inputs.iter().fold(placed(), |saga, input| saga.react(input, now).0)
 }
 
+fn cancelled(mut saga: Saga) -> Saga {
+    saga.cancel(pounds(0), early());
+    saga
+}
+
 /// Each state that can be reached, by the facts that lead to it.
 fn states() -> Vec<(&'static str, Saga)> {
     vec![
         ("placed", placed()),
         ("reserved", after(&[Input::StockReserved], early())),
-        ("captured, stock not heard of", after(&[Input::PaymentCaptured], early())),
-        ("confirmed", after(&[Input::StockReserved, Input::PaymentCaptured], early())),
+        ("captured, stock not heard of", after(&[captured()], early())),
+        ("confirmed", after(&[Input::StockReserved, captured()], early())),
         ("rejected by stock", after(&[Input::StockRejected(Refusal::TooLate)], early())),
         ("rejected by payment", after(&[Input::StockReserved, Input::PaymentDeclined(declined())], early())),
         ("expired", after(&[Input::StockReserved, Input::Sweep], late())),
+        ("cancelled", cancelled(placed())),
+        ("cancelled after it was confirmed", cancelled(after(&[Input::StockReserved, captured()], early()))),
     ]
 }
 
@@ -88,7 +113,7 @@ fn an_end_is_never_left() {
 
 #[test]
 fn only_whoever_asks_is_told_the_end_again() {
-    let confirmed = after(&[Input::StockReserved, Input::PaymentCaptured], early());
+    let confirmed = after(&[Input::StockReserved, captured()], early());
     assert_eq!(confirmed.clone().react(&Input::Overdue, late()).1.len(), 1);
     assert_eq!(confirmed.react(&Input::StockReserved, late()).1.len(), 0);
 }
@@ -96,7 +121,7 @@ fn only_whoever_asks_is_told_the_end_again() {
 fn heard() -> impl Strategy<Value = Vec<Input>> {
     // What product and payment can say of one order: one story each, in whatever order and as often as they like.
     let stock = prop_oneof![Just(Input::StockReserved), Just(Input::StockRejected(Refusal::TooLate))];
-    let payment = prop_oneof![Just(Input::PaymentCaptured), Just(Input::PaymentDeclined(declined()))];
+    let payment = prop_oneof![Just(captured()), Just(Input::PaymentDeclined(declined()))];
     (stock, payment).prop_flat_map(|(stock, payment)| {
         let told = match stock {
             Input::StockRejected(_) => vec![stock.clone(), stock],

@@ -117,5 +117,5 @@ async fn the_document_names_every_public_operation(db: PgPool) {
     let listed =
         |name: &str| document["components"]["schemas"][name]["properties"]["items"]["items"]["$ref"].clone();
     assert_eq!(listed("OrderSummaryList"), "#/components/schemas/OrderSummary");
-    assert_eq!(listed("TimelineEntryList"), "#/components/schemas/TimelineEntry");
+    assert_eq!(listed("Timeline"), "#/components/schemas/TimelineEntry");
 }

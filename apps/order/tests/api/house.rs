@@ -1,12 +1,14 @@
 //! The service with everything around it that a test may look at.
 
 use chrono::{DateTime, Utc};
-use contracts::event::{OrderLine, OrderPlaced, ProductChanged};
+use contracts::event::{OrderLine, OrderPlaced, PaymentCaptured, ProductChanged, StockReserved};
 use contracts::permission::Role;
 use contracts::{
-    App as Service, Currency, Envelope, Event, EventId, Money, Operation, OrderId, ProductId, UserId,
+    App as Service, Currency, Envelope, Event, EventId, Money, Operation, OrderId, PaymentId, ProductId,
+    UserId,
 };
 use order::app::{App, router};
+use order::domain::Input;
 use serde_json::{Value, json};
 use sidecar::configuration::Live;
 use sidecar::outbox::Outbox;
@@ -41,7 +43,15 @@ pub fn product(last: u128) -> ProductId {
 impl House {
     /// With two products known: 1 for £3.75 and 2 for nothing.
     pub async fn new(db: PgPool) -> House {
+        House::configured(db, &[]).await
+    }
+
+    /// The same with configuration keys that are not at their defaults.
+    pub async fn configured(db: PgPool, keys: &[(&str, &str)]) -> House {
         let fake = FakeSidecar::start().await;
+        for (key, value) in keys {
+            fake.set_configuration_silently(key, value);
+        }
         let sidecar = Sidecar::new(Address {
             http_port: fake.http_port,
             grpc_port: fake.grpc_port,
@@ -49,6 +59,7 @@ impl House {
         })
         .unwrap();
         let live = Live::start(&sidecar, Service::Order, CancellationToken::new());
+        live.settled().await;
         let app = App { db, sidecar, outbox: Outbox::new(), live, clock: Clock::fixed(now()) };
         let signer = Signer::default();
         let router =
@@ -70,6 +81,76 @@ impl House {
         let answer = self.place(key, order()).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.body["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Places a good order that stock and payment agree to: 24 clocks for £90.00, captured at once.
+    pub async fn confirmed(&self, key: &str) -> OrderId {
+        let id = self.placed(key).await;
+        self.hear(StockReserved { order_id: id }.into(), 1).await;
+        self.hear(captured(id, 9000), 1).await;
+        assert_eq!(self.read(id).await["status"], "confirmed");
+        id
+    }
+
+    /// A client with every permission, as somebody else.
+    pub fn staff(&self) -> Client {
+        self.client.bearer(&self.signer.token(UserId(Uuid::from_u128(77)), Role::Admin))
+    }
+
+    /// The order's present ETag.
+    pub async fn etag(&self, id: OrderId) -> String {
+        let answer = self.client.ask(Operation::ReadOrder, &format!("order_id={id}"), None).await;
+        answer.headers["etag"].to_str().unwrap().to_owned()
+    }
+
+    /// Staff asks for something, having seen the order as it is, under a key of its own.
+    pub async fn manage(&self, operation: Operation, path: &str, id: OrderId, body: Value) -> Answer {
+        let client = self.staff().with("if-match", &self.etag(id).await);
+        let client = client.with("idempotency-key", &Uuid::now_v7().to_string());
+        client.ask(operation, &format!("order_id={id}{path}"), Some(body)).await
+    }
+
+    /// The same, and it must be done.
+    pub async fn managed(&self, operation: Operation, path: &str, id: OrderId, body: Value) -> Value {
+        let answer = self.manage(operation, path, id, body).await;
+        assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
+        answer.body
+    }
+
+    /// The customer asks for something, under a key of its own.
+    pub async fn wish(&self, operation: Operation, id: OrderId, body: Value) -> Answer {
+        let client = self.client.with("idempotency-key", &Uuid::now_v7().to_string());
+        client.ask(operation, &format!("order_id={id}"), Some(body)).await
+    }
+
+    /// What this service has said of one order, in order.
+    pub async fn said_of(&self, id: OrderId) -> Vec<String> {
+        sqlx::query_scalar("select type from outbox where subject = $1 order by sequence")
+            .bind(id.0)
+            .fetch_all(&self.app.db)
+            .await
+            .unwrap()
+    }
+
+    /// What the last event of this type carried.
+    pub async fn last(&self, id: OrderId, event_type: &str) -> Value {
+        sqlx::query_scalar(
+            "select data from outbox where subject = $1 and type = $2 order by sequence desc limit 1",
+        )
+        .bind(id.0)
+        .bind(event_type)
+        .fetch_one(&self.app.db)
+        .await
+        .unwrap()
+    }
+
+    /// The kinds and names on an order's timeline.
+    pub async fn told(&self, id: OrderId) -> Vec<String> {
+        let timeline = self.client.ask(Operation::ReadTimeline, &format!("order_id={id}"), None).await.body;
+        let line = |entry: &Value| {
+            format!("{} {}", entry["kind"].as_str().unwrap(), entry["name"].as_str().unwrap())
+        };
+        timeline["items"].as_array().unwrap().iter().map(line).collect()
     }
 
     pub async fn read(&self, id: OrderId) -> Value {
@@ -124,15 +205,18 @@ pub fn product_changed(last: u128, price: Money, archived: bool) -> Event {
     .into()
 }
 
+pub fn captured(order_id: OrderId, pence: i64) -> Event {
+    PaymentCaptured { order_id, payment_id: PaymentId(Uuid::nil()), amount: pounds(pence) }.into()
+}
+
+pub fn parts(last: u128, pieces: u32) -> Value {
+    json!([{"product_id": product(last), "quantity": pieces}])
+}
+
 pub fn envelope(event: Event, sequence: i64) -> Envelope {
     let subject = match &event {
         Event::ProductChanged(data) => data.product_id.0,
-        Event::StockReserved(data) => data.order_id.0,
-        Event::StockRejected(data) => data.order_id.0,
-        Event::PaymentCaptured(data) => data.order_id.0,
-        Event::PaymentDeclined(data) => data.order_id.0,
-        Event::ReservationOverdue(data) => data.order_id.0,
-        _ => panic!("no test delivers {:?}", event.event_type()),
+        told => Input::of(told, sequence).unwrap().0.0,
     };
     Envelope {
         id: EventId(Uuid::now_v7()),

@@ -4,6 +4,14 @@
 
 mod access;
 mod bad_input;
+mod books;
+mod cancelling;
+mod capturing;
 mod house;
 mod placing;
+mod races;
+mod refused;
+mod returning;
 mod saga;
+mod shipping;
+mod timeline;

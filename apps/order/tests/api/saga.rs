@@ -1,21 +1,17 @@
 //! What `order` hears and decides: once, twice, late, malformed.
 
 use chrono::TimeDelta;
-use contracts::event::{PaymentCaptured, PaymentDeclined, ReservationOverdue, StockRejected, StockReserved};
-use contracts::{Event, Operation, OrderId, PaymentId, Refusal};
+use contracts::event::{PaymentDeclined, ReservationOverdue, StockRejected, StockReserved};
+use contracts::{Event, OrderId, PaymentId, Refusal};
 use order::jobs;
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::house::{House, envelope, pounds};
+use crate::house::{House, captured, envelope};
 
 fn reserved(order_id: OrderId) -> Event {
     StockReserved { order_id }.into()
-}
-
-fn captured(order_id: OrderId, pence: i64) -> Event {
-    PaymentCaptured { order_id, payment_id: PaymentId(Uuid::nil()), amount: pounds(pence) }.into()
 }
 
 fn declined(order_id: OrderId) -> Event {
@@ -136,13 +132,7 @@ async fn the_timeline_tells_what_was_asked_heard_and_decided(db: PgPool) {
     let id = house.placed("a").await;
     house.hear(reserved(id), 1).await;
     house.hear(captured(id, 9000), 1).await;
-    let timeline = house.client.ask(Operation::ReadTimeline, &format!("order_id={id}"), None).await.body;
-    let told: Vec<_> = timeline["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| format!("{} {}", entry["kind"].as_str().unwrap(), entry["name"].as_str().unwrap()))
-        .collect();
+    let told = house.told(id).await;
     assert_eq!(
         told,
         [

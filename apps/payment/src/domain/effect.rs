@@ -1,8 +1,8 @@
 //! What follows from a decision besides events: calls to the provider, receipts, and money in the books.
 
-use contracts::{CaptureMode, Money, PaymentId, PaymentMethodId};
+use contracts::{CaptureMode, Money, PaymentId, PaymentMethodId, RefundCause};
 
-use super::{Attempt, IntentId, Record, Tried};
+use super::{IntentId, Record, Tried};
 
 /// To be written in the transaction of the decision or, for a call, made right after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub enum Act {
     Confirm {
         intent: IntentId,
     },
+    /// Takes this much of what is held; the rest is let go.
+    Capture {
+        intent: IntentId,
+        amount: Money,
+    },
     Cancel {
         intent: IntentId,
     },
@@ -43,20 +48,17 @@ pub enum Act {
     Refund {
         intent: IntentId,
         amount: Money,
-        cause: Cause,
+        cause: RefundCause,
     },
     /// Finds the refund of this cause.
     FindRefund {
         intent: IntentId,
-        cause: Cause,
+        cause: RefundCause,
     },
-}
-
-/// Why money goes back; one refund for each cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The order has ended otherwise than by being confirmed.
-    FinalEnd,
+    /// Gives a dispute up.
+    CloseDispute {
+        dispute_id: String,
+    },
 }
 
 /// One line about an effect at the provider.
@@ -78,6 +80,7 @@ pub enum ReceiptKind {
     Capture,
     Void,
     Refund,
+    Dispute,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,18 +93,40 @@ pub enum ReceiptState {
 }
 
 /// A movement of money for the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posting {
-    Capture { amount: Money },
-    Refund { amount: Money, cause: Cause },
-}
-
-impl Cause {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Cause::FinalEnd => "final_end",
-        }
-    }
+    Capture {
+        amount: Money,
+    },
+    /// `number` counts the refunds of the cause: a later one replaces one that came to nothing.
+    Refund {
+        amount: Money,
+        cause: RefundCause,
+        number: u32,
+    },
+    /// A refund that had been made came back.
+    RefundReturned {
+        amount: Money,
+        cause: RefundCause,
+        number: u32,
+    },
+    /// Staff gave the money back otherwise.
+    Settlement {
+        amount: Money,
+        cause: RefundCause,
+    },
+    DisputeOpened {
+        amount: Money,
+        dispute_id: String,
+    },
+    DisputeWon {
+        amount: Money,
+        dispute_id: String,
+    },
+    DisputeLost {
+        amount: Money,
+        dispute_id: String,
+    },
 }
 
 impl ReceiptKind {
@@ -111,6 +136,7 @@ impl ReceiptKind {
             ReceiptKind::Capture => "capture",
             ReceiptKind::Void => "void",
             ReceiptKind::Refund => "refund",
+            ReceiptKind::Dispute => "dispute",
         }
     }
 }
@@ -132,10 +158,12 @@ impl Act {
         match self {
             Act::Create { .. } => "create",
             Act::Confirm { .. } => "confirm",
+            Act::Capture { .. } => "capture",
             Act::Cancel { .. } => "cancel",
             Act::Read { .. } => "read",
             Act::Refund { .. } => "refund",
             Act::FindRefund { .. } => "find_refund",
+            Act::CloseDispute { .. } => "close_dispute",
         }
     }
 
@@ -143,8 +171,10 @@ impl Act {
     pub const fn receipt_kind(&self) -> Option<ReceiptKind> {
         match self {
             Act::Confirm { .. } => Some(ReceiptKind::Charge),
+            Act::Capture { .. } => Some(ReceiptKind::Capture),
             Act::Cancel { .. } => Some(ReceiptKind::Void),
             Act::Refund { .. } => Some(ReceiptKind::Refund),
+            Act::CloseDispute { .. } => Some(ReceiptKind::Dispute),
             Act::Create { .. } | Act::Read { .. } | Act::FindRefund { .. } => None,
         }
     }
@@ -152,10 +182,12 @@ impl Act {
     /// The idempotency key of the act, always the same for a payment and a generation.
     pub fn key(&self, payment: PaymentId, generation: u32) -> Option<String> {
         match self {
-            Act::Create { .. } | Act::Confirm { .. } | Act::Cancel { .. } => {
+            Act::Create { .. } | Act::Confirm { .. } | Act::Capture { .. } | Act::Cancel { .. } => {
                 Some(format!("{payment}-{}-{generation}", self.name()))
             }
-            Act::Refund { cause, .. } => Some(format!("{payment}-refund-{}", cause.name())),
+            Act::Refund { cause, .. } if generation == 1 => Some(format!("{payment}-refund-{cause}")),
+            Act::Refund { cause, .. } => Some(format!("{payment}-refund-{cause}-{generation}")),
+            Act::CloseDispute { dispute_id } => Some(format!("{payment}-close-{dispute_id}-{generation}")),
             Act::Read { .. } | Act::FindRefund { .. } => None,
         }
     }
@@ -170,11 +202,5 @@ impl Act {
     ) -> Option<Receipt> {
         let (kind, key) = (self.receipt_kind()?, self.key(payment, tried.generation)?);
         Some(Receipt { kind, state, key, attempt: tried.number, act: self, reference })
-    }
-}
-
-impl From<Attempt> for Tried {
-    fn from(attempt: Attempt) -> Tried {
-        Tried { number: attempt.number, generation: attempt.generation }
     }
 }

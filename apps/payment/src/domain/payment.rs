@@ -4,14 +4,25 @@
 //! undoing starts after it. Only the provider's word says what became of a charge.
 
 mod answer;
+mod capture;
+mod decide;
+mod disputes;
+mod input;
+mod intent;
+mod refunds;
+mod resolve;
+mod task;
 mod work;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use contracts::event::{PaymentCaptured, PaymentDeclined};
-use contracts::{CaptureMode, Event, Money, OrderId, PaymentId, PaymentMethodId, Refusal, UserId};
+use std::collections::BTreeMap;
 
-use super::effect::{Act, Cause, Effect, ReceiptState};
-use super::{Answer, Attempt, Charge, IntentId, Record, Step, Tried};
+use chrono::{DateTime, TimeDelta, Utc};
+use contracts::event::DisputeStatus;
+use contracts::{CaptureMode, Event, Money, OrderId, PaymentId, PaymentMethodId, RefundCause, UserId};
+
+use super::effect::Effect;
+use super::{Answer, Charge, Dispute, Intent, NotResolvable, Refund, RefundSeen, RefundStage, Resolution};
+use intent::Heard;
 
 /// An end is missed this long after the deadline.
 pub const GRACE: TimeDelta = TimeDelta::seconds(30);
@@ -23,8 +34,13 @@ pub struct Payment {
     /// Known once the order was heard to be placed.
     pub due: Option<Due>,
     pub stock_reserved: bool,
+    /// The capture that was asked for.
+    pub wish: Option<Wish>,
     pub end: Option<End>,
     pub charge: Charge,
+    pub refunds: BTreeMap<RefundCause, Refund>,
+    /// By the provider's names for them.
+    pub disputes: BTreeMap<String, Dispute>,
     /// Set while an end is awaited.
     pub overdue: Option<Overdue>,
     /// Calls to the provider so far.
@@ -34,6 +50,8 @@ pub struct Payment {
 /// What the order owes, as it was placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
+    /// What people call the order.
+    pub number: String,
     pub customer_id: UserId,
     pub method: Method,
     pub total: Money,
@@ -50,12 +68,23 @@ pub enum Method {
     Foreign(PaymentMethodId),
 }
 
+/// A parcel waits for the money; of two wishes the one of the later round stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    pub amount: Money,
+    /// From 1.
+    pub round: u32,
+}
+
 /// What `order` decided; of two words the later of this list stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Confirmed,
     Rejected,
-    Cancelled,
+    Cancelled {
+        /// What goes back for other causes; the rest of what was captured goes back for this one.
+        refunds_requested: Money,
+    },
     Expired,
 }
 
@@ -70,6 +99,14 @@ pub struct Overdue {
 pub enum Input {
     Placed(Due),
     StockReserved,
+    CaptureRequested {
+        amount: Money,
+        round: u32,
+    },
+    RefundRequested {
+        cause: RefundCause,
+        amount: Money,
+    },
     Ended(End),
     /// A worker has time for this payment; an answer is awaited for `patience`.
     Timer {
@@ -80,6 +117,21 @@ pub enum Input {
         ticket: u32,
         answer: Answer,
     },
+    /// The provider told of an intent of its own accord, or when its list was compared.
+    Seen(Intent),
+    /// Likewise of a refund.
+    RefundSeen {
+        cause: RefundCause,
+        seen: RefundSeen,
+    },
+    /// Likewise of a dispute.
+    DisputeSeen {
+        dispute_id: String,
+        amount: Money,
+        status: DisputeStatus,
+    },
+    /// What staff said or decided; nothing where the state leaves nothing of the kind open.
+    Resolved(Resolution),
 }
 
 /// What a decision says and asks for.
@@ -90,11 +142,21 @@ struct Out {
 }
 
 impl End {
-    /// A final end is never left; a confirmed order goes on.
+    /// A final end is never left; a confirmed order goes on until it is cancelled.
     pub const fn last(self) -> bool {
         match self {
             End::Confirmed => false,
-            End::Rejected | End::Cancelled | End::Expired => true,
+            End::Rejected | End::Cancelled { .. } | End::Expired => true,
+        }
+    }
+
+    /// Its place in the list, and within it the greater of two amounts.
+    fn rank(self) -> (u32, i64) {
+        match self {
+            End::Confirmed => (0, 0),
+            End::Rejected => (1, 0),
+            End::Cancelled { refunds_requested } => (2, refunds_requested.amount()),
+            End::Expired => (3, 0),
         }
     }
 }
@@ -107,8 +169,11 @@ impl Payment {
             order_id,
             due: None,
             stock_reserved: false,
+            wish: None,
             end: None,
             charge: Charge::Waiting,
+            refunds: BTreeMap::new(),
+            disputes: BTreeMap::new(),
             overdue: None,
             calls: 0,
         }
@@ -120,24 +185,55 @@ impl Payment {
         match input {
             Input::Placed(due) => self.note_due(due),
             Input::StockReserved => self.stock_reserved = true,
+            Input::CaptureRequested { amount, round } => self.note_wish(Wish { amount, round }),
+            Input::RefundRequested { cause, amount } => self.note_refund(cause, amount),
             Input::Ended(end) => self.note_end(end),
             Input::Timer { patience } => self.work(patience, now, &mut out),
             Input::Answered { ticket, answer } => self.hear(ticket, answer, now, &mut out),
+            Input::Seen(intent) => self.apply_provider_state(Heard::Unasked, &intent, now, &mut out),
+            Input::RefundSeen { cause, seen } => self.apply_refund(cause, seen, &mut out),
+            Input::DisputeSeen { dispute_id, amount, status } => {
+                self.apply_dispute(dispute_id, amount, status, &mut out);
+            }
+            Input::Resolved(resolution) => self.apply_resolution(resolution, now, &mut out),
         }
         self.decide(now, &mut out);
         (self, out.events, out.effects)
     }
 
+    /// What staff ask for, applied by the same functions as the provider's word.
+    ///
+    /// # Errors
+    /// When the state leaves nothing of the kind open.
+    pub fn resolve(
+        self,
+        resolution: Resolution,
+        now: DateTime<Utc>,
+    ) -> Result<(Payment, Vec<Event>, Vec<Effect>), NotResolvable> {
+        self.resolvable(&resolution)?;
+        Ok(self.react(Input::Resolved(resolution), now))
+    }
+
     /// When a worker should look at it next.
     pub fn work_at(&self) -> Option<DateTime<Utc>> {
-        let act = self.charge.attempt().map(|attempt| attempt.at);
-        let overdue = self.overdue.map(|overdue| overdue.at);
-        act.into_iter().chain(overdue).min()
+        let acts = self.attempts().map(|(_, attempt)| attempt.at);
+        acts.chain(self.overdue.map(|overdue| overdue.at)).min()
     }
 
     /// Whether a final end waits for the provider's word or for money to go back.
     pub fn end_requested(&self) -> bool {
-        self.ended() && self.charge.open()
+        self.ended() && (self.charge.open() || self.refunds.values().any(Refund::open))
+    }
+
+    /// Whether it is not known what became of an act.
+    pub fn unknown(&self) -> bool {
+        self.attempts().any(|(_, attempt)| attempt.unknown())
+    }
+
+    /// Refunds that wait for staff.
+    pub fn refunds_failed(&self) -> impl Iterator<Item = (RefundCause, &Refund)> {
+        let refunds = self.refunds.iter().map(|(cause, refund)| (*cause, refund));
+        refunds.filter(|(_, refund)| matches!(refund.stage, RefundStage::Failed { .. }))
     }
 
     fn ended(&self) -> bool {
@@ -157,147 +253,16 @@ impl Payment {
         }
     }
 
+    fn note_wish(&mut self, wish: Wish) {
+        if self.wish.is_none_or(|known| known.round < wish.round) {
+            self.wish = Some(wish);
+        }
+    }
+
     fn note_end(&mut self, end: End) {
-        self.end = self.end.max(Some(end));
+        if self.end.is_none_or(|known| known.rank() < end.rank()) {
+            self.end = Some(end);
+        }
         self.overdue = None;
-    }
-
-    /// What follows from the facts as they are now.
-    fn decide(&mut self, now: DateTime<Utc>, out: &mut Out) {
-        let may_charge = self.may_charge(now);
-        match self.charge.clone() {
-            Charge::Waiting => self.begin(now, out),
-            // An intent that was made without our knowing it is never confirmed.
-            Charge::Creating { attempt } if attempt.idle() && !may_charge => {
-                self.close(None, Some(Refusal::TooLate), out);
-            }
-            Charge::Confirming { intent, attempt } if attempt.idle() && !may_charge => {
-                let refusal = if self.ended() { None } else { Some(Refusal::TooLate) };
-                self.plan_cancel(intent, refusal, attempt.doubted(), now, out);
-            }
-            Charge::Free if self.ended() => self.charge = Charge::Closed { intent: None },
-            Charge::Authorised { intent, .. } if self.ended() => {
-                self.plan_cancel(intent, None, None, now, out)
-            }
-            Charge::Captured { intent, amount } if self.ended() => {
-                self.charge = Charge::Refunding { intent, amount, attempt: Attempt::first(now) };
-                self.note_receipt(ReceiptState::Planned, None, out);
-            }
-            Charge::Creating { .. }
-            | Charge::Confirming { .. }
-            | Charge::Cancelling { .. }
-            | Charge::Authorised { .. }
-            | Charge::Free
-            | Charge::Captured { .. }
-            | Charge::Refunding { .. }
-            | Charge::Refunded { .. }
-            | Charge::RefundFailed { .. }
-            | Charge::Closed { .. } => {}
-        }
-    }
-
-    fn begin(&mut self, now: DateTime<Utc>, out: &mut Out) {
-        if self.ended() {
-            return self.close(None, None, out);
-        }
-        let Some(due) = self.due.clone() else { return };
-        if let Method::Foreign(_) = due.method {
-            self.close(None, Some(Refusal::PaymentMethodUnknown), out);
-        } else if now >= due.charge_by {
-            self.close(None, Some(Refusal::TooLate), out);
-        } else if self.stock_reserved && due.total.zero_amount() {
-            self.charge = Charge::Free;
-            out.effects.push(Effect::Record(Record::Captured { amount: due.total }));
-            out.events.push(self.captured_event(due.total));
-        } else if self.stock_reserved {
-            self.charge = Charge::Creating { attempt: Attempt::first(now) };
-        }
-    }
-
-    /// No charge can follow from here on; that is said unless the order has ended by itself.
-    fn close(&mut self, intent: Option<IntentId>, refusal: Option<Refusal>, out: &mut Out) {
-        let voided = intent.is_some();
-        self.charge = Charge::Closed { intent };
-        match refusal {
-            Some(refusal) if !self.ended() => {
-                out.effects.push(Effect::Record(Record::Declined { refusal: refusal.clone() }));
-                let said = PaymentDeclined { order_id: self.order_id, payment_id: self.id, refusal };
-                out.events.push(said.into());
-            }
-            Some(_) | None if voided => out.effects.push(Effect::Record(Record::Voided)),
-            Some(_) | None => {}
-        }
-    }
-
-    fn plan_confirm(&mut self, intent: IntentId, now: DateTime<Utc>, out: &mut Out) {
-        self.charge = Charge::Confirming { intent, attempt: Attempt::first(now) };
-        if self.may_charge(now) {
-            self.note_receipt(ReceiptState::Planned, None, out);
-        }
-    }
-
-    fn plan_cancel(
-        &mut self,
-        intent: IntentId,
-        refusal: Option<Refusal>,
-        doubted: Option<Tried>,
-        now: DateTime<Utc>,
-        out: &mut Out,
-    ) {
-        self.charge = Charge::Cancelling { intent, refusal, doubted, attempt: Attempt::first(now) };
-        self.note_receipt(ReceiptState::Planned, None, out);
-    }
-
-    /// The act in hand once more, at `at`.
-    fn plan_again(&mut self, attempt: Attempt, at: DateTime<Utc>, out: &mut Out) {
-        self.charge = self.charge.clone().with(attempt.again(at));
-        self.note_receipt(ReceiptState::Planned, None, out);
-    }
-
-    fn step(&mut self, attempt: Attempt, step: Step, at: DateTime<Utc>) {
-        self.charge = self.charge.clone().with(Attempt { step, at, ..attempt });
-    }
-
-    /// The act in hand; none where nothing is in hand.
-    fn act(&self) -> Option<Act> {
-        match &self.charge {
-            Charge::Creating { .. } => {
-                let due = self.due.as_ref()?;
-                let (Method::Own(method) | Method::Foreign(method)) = due.method;
-                Some(Act::Create { amount: due.total, capture: due.capture, method })
-            }
-            Charge::Confirming { intent, .. } => Some(Act::Confirm { intent: intent.clone() }),
-            Charge::Cancelling { intent, .. } => Some(Act::Cancel { intent: intent.clone() }),
-            Charge::Refunding { intent, amount, .. } => {
-                Some(Act::Refund { intent: intent.clone(), amount: *amount, cause: Cause::FinalEnd })
-            }
-            Charge::Waiting
-            | Charge::Authorised { .. }
-            | Charge::Free
-            | Charge::Captured { .. }
-            | Charge::Refunded { .. }
-            | Charge::RefundFailed { .. }
-            | Charge::Closed { .. } => None,
-        }
-    }
-
-    /// A line about the act in hand.
-    fn note_receipt(&self, state: ReceiptState, reference: Option<String>, out: &mut Out) {
-        let receipt = self
-            .act()
-            .zip(self.charge.attempt())
-            .and_then(|(act, attempt)| act.receipt(self.id, attempt.into(), state, reference));
-        out.effects.extend(receipt.map(Effect::Receipt));
-    }
-
-    /// A line about the charge whose outcome was not known, now that it is.
-    fn note_doubted(&self, tried: Tried, state: ReceiptState, intent: &IntentId, out: &mut Out) {
-        let act = Act::Confirm { intent: intent.clone() };
-        let receipt = act.receipt(self.id, tried, state, Some(intent.0.clone()));
-        out.effects.extend(receipt.map(Effect::Receipt));
-    }
-
-    fn captured_event(&self, amount: Money) -> Event {
-        PaymentCaptured { order_id: self.order_id, payment_id: self.id, amount }.into()
     }
 }

@@ -1,9 +1,12 @@
 //! The whole transition table, and what holds for every order of arrival and every fault of the provider.
 
+mod courses;
 mod properties;
 mod show;
 mod simulated;
 mod table;
+mod table_inputs;
+mod world;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::{CaptureMode, Currency, Money, OrderId, PaymentId, PaymentMethodId, UserId};
@@ -25,6 +28,7 @@ fn pounds(pence: i64) -> Money {
 
 fn due(pence: i64) -> Due {
     Due {
+        number: "A-1".to_owned(),
         customer_id: UserId(Uuid::from_u128(7)),
         method: Method::Own(PaymentMethodId(Uuid::from_u128(8))),
         total: pounds(pence),

@@ -1,11 +1,12 @@
 //! The provider's word, as decisions see it: intents, refunds, and answers that may be none.
 
-use contracts::Money;
+use contracts::event::DisputeStatus;
+use contracts::{Money, RefundCause};
 
 use super::Doubt;
 
 /// The provider's name for an intent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IntentId(pub String);
 
 /// An intent as the provider shows it.
@@ -23,7 +24,10 @@ pub enum IntentStatus {
         declined: Option<String>,
     },
     /// The customer must confirm with their bank.
-    RequiresAction,
+    RequiresAction {
+        /// Where they do that.
+        url: Option<String>,
+    },
     Processing,
     RequiresCapture {
         held: Money,
@@ -34,13 +38,36 @@ pub enum IntentStatus {
     Canceled,
 }
 
+impl IntentStatus {
+    /// The provider's own name for it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            IntentStatus::RequiresConfirmation => "requires_confirmation",
+            IntentStatus::RequiresPaymentMethod { .. } => "requires_payment_method",
+            IntentStatus::RequiresAction { .. } => "requires_action",
+            IntentStatus::Processing => "processing",
+            IntentStatus::RequiresCapture { .. } => "requires_capture",
+            IntentStatus::Succeeded { .. } => "succeeded",
+            IntentStatus::Canceled => "canceled",
+        }
+    }
+}
+
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The intent as it is.
     Intent(Intent),
     /// The refund of the cause, made or found; none is found when it was never made.
-    Refund(Option<RefundSeen>),
+    Refund {
+        cause: RefundCause,
+        seen: Option<RefundSeen>,
+    },
+    Dispute {
+        dispute_id: String,
+        amount: Money,
+        status: DisputeStatus,
+    },
     /// The bank declined the charge.
     Declined {
         code: String,

@@ -1,10 +1,9 @@
 //! Requests as the processor takes them: path and form parameters.
 
-use contracts::{CaptureMode, Money};
+use contracts::{CaptureMode, Money, OrderId, RefundCause};
 use sha2::{Digest, Sha256};
 
 use super::{NewIntent, NewRefund};
-use crate::domain::effect::Cause;
 use crate::domain::{Act, IntentId};
 
 /// The metadata under which a refund keeps its cause.
@@ -46,8 +45,10 @@ impl Request {
         get(format!("/v1/payment_intents/{}", intent.0), Vec::new())
     }
 
-    pub fn confirm_intent(intent: &IntentId) -> Request {
-        post(format!("/v1/payment_intents/{}/confirm", intent.0), Vec::new())
+    /// `return_url` is where the customer's bank sends them back to, should it want to see them.
+    pub fn confirm_intent(intent: &IntentId, return_url: Option<&str>) -> Request {
+        let parameters = return_url.map(|url| ("return_url", url.to_owned())).into_iter().collect();
+        post(format!("/v1/payment_intents/{}/confirm", intent.0), parameters)
     }
 
     pub fn capture_intent(intent: &IntentId, amount: Money) -> Request {
@@ -69,7 +70,8 @@ impl Request {
         let parameters = vec![
             ("payment_intent", new.intent.0.clone()),
             ("amount", new.amount.amount().to_string()),
-            ("metadata[cause]", new.cause.name().to_owned()),
+            ("metadata[cause]", new.cause.to_string()),
+            ("metadata[order_id]", new.order_id.to_string()),
         ];
         post("/v1/refunds".to_owned(), parameters)
     }
@@ -78,6 +80,15 @@ impl Request {
         let mut parameters = vec![("payment_intent", intent.0.clone()), ("limit", limit.to_string())];
         parameters.extend(after.map(|refund| ("starting_after", refund.to_owned())));
         get("/v1/refunds".to_owned(), parameters)
+    }
+
+    pub fn close_dispute(dispute_id: &str) -> Request {
+        post(format!("/v1/disputes/{dispute_id}/close"), Vec::new())
+    }
+
+    /// A part of any of the processor's lists.
+    pub(super) fn list(path: &str, parameters: Vec<(&'static str, String)>) -> Request {
+        get(path.to_owned(), parameters)
     }
 
     fn hash(&self) -> [u8; 32] {
@@ -94,13 +105,15 @@ impl Request {
 }
 
 /// What identifies the request of an act that has receipts; others move nothing and have none.
-pub fn request_hash(act: &Act) -> Option<[u8; 32]> {
+pub fn request_hash(order_id: OrderId, act: &Act) -> Option<[u8; 32]> {
     let request = match act {
-        Act::Confirm { intent } => Request::confirm_intent(intent),
+        Act::Confirm { intent } => Request::confirm_intent(intent, None),
+        Act::Capture { intent, amount } => Request::capture_intent(intent, *amount),
         Act::Cancel { intent } => Request::cancel_intent(intent),
         Act::Refund { intent, amount, cause } => {
-            Request::create_refund(NewRefund { intent, amount: *amount, cause: *cause })
+            Request::create_refund(NewRefund { order_id, intent, amount: *amount, cause: *cause })
         }
+        Act::CloseDispute { dispute_id } => Request::close_dispute(dispute_id),
         Act::Create { .. } | Act::Read { .. } | Act::FindRefund { .. } => return None,
     };
     Some(request.hash())
@@ -114,8 +127,8 @@ impl std::fmt::Debug for Request {
 }
 
 /// Whether a refund's metadata names this cause.
-pub(super) fn names_cause(value: Option<&String>, cause: Cause) -> bool {
-    value.is_some_and(|value| value == cause.name())
+pub(super) fn names_cause(value: Option<&String>, cause: RefundCause) -> bool {
+    value.is_some_and(|value| *value == cause.to_string())
 }
 
 fn currency(money: Money) -> String {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use contracts::{Currency, Money};
+use contracts::event::DisputeStatus;
+use contracts::{Currency, Money, RefundCause};
 use serde::Deserialize;
 
 use super::request::{CAUSE, names_cause};
-use crate::domain::effect::Cause;
 use crate::domain::{self, IntentId, IntentStatus, RefundSeen};
 
 /// The longest code that is passed on.
@@ -28,6 +28,17 @@ pub(super) struct Intent {
     #[serde(default)]
     amount_capturable: i64,
     last_payment_error: Option<Error>,
+    next_action: Option<NextAction>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NextAction {
+    redirect_to_url: Option<Redirect>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Redirect {
+    url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,6 +47,13 @@ pub(super) struct Refund {
     status: Option<String>,
     #[serde(default)]
     metadata: HashMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    amount: i64,
+    currency: String,
+    status: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -59,16 +77,15 @@ pub(super) fn read_error(body: &[u8]) -> Error {
 impl Intent {
     /// None when it is in a state, or of an amount, that we know nothing of.
     pub(super) fn read(self) -> Option<domain::Intent> {
-        let money = |amount: i64| {
-            let currency = Currency::from_code(&self.currency.to_ascii_uppercase())?;
-            Money::new(amount, currency).ok()
-        };
+        let money = |amount| money(amount, &self.currency);
         let status = match self.status.as_str() {
             "requires_confirmation" => IntentStatus::RequiresConfirmation,
             "requires_payment_method" => IntentStatus::RequiresPaymentMethod {
                 declined: self.last_payment_error.as_ref().map(Error::code),
             },
-            "requires_action" => IntentStatus::RequiresAction,
+            "requires_action" => IntentStatus::RequiresAction {
+                url: self.next_action.and_then(|next| next.redirect_to_url).and_then(|to| to.url),
+            },
             "processing" => IntentStatus::Processing,
             "requires_capture" => IntentStatus::RequiresCapture { held: money(self.amount_capturable)? },
             "succeeded" => IntentStatus::Succeeded { received: money(self.amount_received)? },
@@ -79,8 +96,21 @@ impl Intent {
     }
 }
 
+impl Dispute {
+    /// None where it takes no money, or is in a state that we know nothing of.
+    pub(super) fn read(self) -> Option<(Money, DisputeStatus)> {
+        let status = match self.status.as_str() {
+            "needs_response" | "under_review" => DisputeStatus::Open,
+            "won" => DisputeStatus::Won,
+            "lost" => DisputeStatus::Lost,
+            _ => return None,
+        };
+        Some((money(self.amount, &self.currency)?, status))
+    }
+}
+
 impl Refund {
-    pub(super) fn is_for(&self, cause: Cause) -> bool {
+    pub(super) fn is_for(&self, cause: RefundCause) -> bool {
         names_cause(self.metadata.get(CAUSE), cause)
     }
 
@@ -102,4 +132,8 @@ impl Error {
     pub(super) fn about_the_key(&self) -> bool {
         self.kind == "idempotency_error"
     }
+}
+
+pub(super) fn money(amount: i64, currency: &str) -> Option<Money> {
+    Money::new(amount, Currency::from_code(&currency.to_ascii_uppercase())?).ok()
 }

@@ -2,21 +2,26 @@
 
 use chrono::{DateTime, Utc};
 use contracts::OrderId;
+use contracts::receipt::{Hash, ReceiptLine};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::illegal;
-use crate::domain::effect::Receipt;
-use crate::domain::receipt::{Hash, Link};
+use super::row::{count, number};
 
-/// A receipt as it may be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiptShown {
-    pub sequence: i32,
-    pub kind: String,
-    pub state: String,
-    pub attempt: i32,
-    pub at: DateTime<Utc>,
+#[derive(Debug)]
+struct ReceiptRow {
+    order_id: Uuid,
+    sequence: i32,
+    kind: String,
+    key: String,
+    state: String,
+    provider_reference: Option<String>,
+    attempt: i32,
+    at: DateTime<Utc>,
+    request_hash: Vec<u8>,
+    previous_hash: Vec<u8>,
+    hash: Vec<u8>,
 }
 
 /// The end of the order's chain. The lock on the order's payment keeps others from adding to it.
@@ -30,19 +35,14 @@ pub async fn find_last_receipt(
     )
     .fetch_optional(tx)
     .await?;
-    last.map(|last| {
-        let hash = Hash::try_from(last.hash).map_err(|_| illegal("receipt", "a hash has another length"))?;
-        Ok((last.sequence, hash))
-    })
-    .transpose()
+    last.map(|last| Ok((last.sequence, hash(last.hash)?))).transpose()
 }
 
 pub async fn insert_receipt(
     tx: &mut PgConnection,
     id: Uuid,
     order_id: OrderId,
-    receipt: &Receipt,
-    link: &Link,
+    line: &ReceiptLine,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into receipt (id, order_id, sequence, kind, key, request_hash, state, provider_reference, attempt,
@@ -50,32 +50,59 @@ pub async fn insert_receipt(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         id,
         order_id.0,
-        link.sequence,
-        receipt.kind.name(),
-        receipt.key,
-        link.request_hash.as_slice(),
-        receipt.state.name(),
-        receipt.reference,
-        i32::try_from(receipt.attempt).unwrap_or(i32::MAX),
-        link.at,
-        link.previous.as_slice(),
-        link.hash.as_slice()
+        line.sequence,
+        line.kind,
+        line.key,
+        line.request_hash.as_slice(),
+        line.state,
+        line.provider_reference,
+        number(line.attempt),
+        line.at,
+        line.previous_hash.as_slice(),
+        line.hash.as_slice()
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// All receipts of the order, in their order.
+/// All receipts of these orders, in their order.
 pub async fn list_receipts(
     db: &mut PgConnection,
-    order_id: OrderId,
-) -> Result<Vec<ReceiptShown>, sqlx::Error> {
-    sqlx::query_as!(
-        ReceiptShown,
-        "select sequence, kind, state, attempt, at from receipt where order_id = $1 order by sequence",
-        order_id.0
+    orders: &[OrderId],
+) -> Result<Vec<(OrderId, ReceiptLine)>, sqlx::Error> {
+    let ids: Vec<Uuid> = orders.iter().map(|id| id.0).collect();
+    let rows = sqlx::query_as!(
+        ReceiptRow,
+        "select order_id, sequence, kind, key, state, provider_reference, attempt, at, request_hash, previous_hash,
+             hash
+         from receipt where order_id = any($1) order by order_id, sequence",
+        &ids
     )
     .fetch_all(db)
-    .await
+    .await?;
+    rows.into_iter().map(|row| Ok((OrderId(row.order_id), ReceiptLine::try_from(row)?))).collect()
+}
+
+impl TryFrom<ReceiptRow> for ReceiptLine {
+    type Error = sqlx::Error;
+
+    fn try_from(row: ReceiptRow) -> Result<ReceiptLine, sqlx::Error> {
+        Ok(ReceiptLine {
+            sequence: row.sequence,
+            kind: row.kind,
+            key: row.key,
+            state: row.state,
+            provider_reference: row.provider_reference,
+            attempt: count(row.attempt)?,
+            at: row.at,
+            request_hash: hash(row.request_hash)?,
+            previous_hash: hash(row.previous_hash)?,
+            hash: hash(row.hash)?,
+        })
+    }
+}
+
+fn hash(bytes: Vec<u8>) -> Result<Hash, sqlx::Error> {
+    Hash::try_from(bytes).map_err(|_| illegal("receipt", "a hash has another length"))
 }

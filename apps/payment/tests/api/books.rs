@@ -1,6 +1,6 @@
 //! Receipts and ledger: append-only, chained, balanced.
 
-use payment::domain::receipt::{Hash, START};
+use contracts::receipt::{Hash, START};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -69,7 +69,7 @@ async fn the_service_can_add_to_its_books_and_change_nothing_in_them(db: PgPool)
         asked.bind(table).bind(right).fetch_one(&db).await.unwrap()
     };
     assert!(may("payment", "update").await);
-    for table in ["receipt", "ledger_entry", "ledger_posting", "payment_event"] {
+    for table in ["receipt", "ledger_entry", "ledger_posting", "payment_event", "payment_resolution"] {
         for (right, expected) in [("select", true), ("insert", true), ("update", false), ("delete", false)] {
             assert_eq!(may(table, right).await, expected, "{table}: {right}");
         }

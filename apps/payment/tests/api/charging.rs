@@ -38,14 +38,17 @@ async fn an_order_that_is_placed_and_reserved_is_charged_once(db: PgPool) {
     payment["order_id"] = json!("…");
     insta::assert_json_snapshot!(payment, @r#"
     {
+      "action": null,
       "authorised": {
         "amount": 0,
         "currency": "GBP"
       },
+      "capture_due": null,
       "captured": {
         "amount": 1999,
         "currency": "GBP"
       },
+      "disputes": [],
       "due": {
         "amount": 1999,
         "currency": "GBP"
@@ -80,8 +83,10 @@ async fn an_order_that_is_placed_and_reserved_is_charged_once(db: PgPool) {
         "amount": 0,
         "currency": "GBP"
       },
+      "refunds": [],
       "refusal": null,
-      "status": "captured"
+      "status": "captured",
+      "unknown_since": null
     }
     "#);
     let tally = house.tally(&order).await;
@@ -123,15 +128,6 @@ async fn a_declined_charge_is_cancelled_before_it_is_told(db: PgPool) {
     house.hear(rejected(&order)).await;
     house.work().await;
     assert_eq!(house.said_names(&order).await, ["payment.declined.v1"]);
-}
-
-#[sqlx::test(migrator = "payment::app::MIGRATOR")]
-async fn a_charge_that_wants_the_customer_is_cancelled_and_declined(db: PgPool) {
-    let house = House::new(db).await;
-    let order = house.charge("pm_card_authenticationRequired").await;
-    let payment_id = payment_id(&house, &order).await;
-    assert_eq!(house.said(&order).await, [declined(&order, payment_id, Refusal::AuthenticationRequired)]);
-    assert_eq!(house.tally(&order).await["canceled"], json!(1));
 }
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]

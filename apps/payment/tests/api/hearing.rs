@@ -4,16 +4,21 @@ use contracts::Event;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use crate::courses::{cancellation, cancelled, capture_requested, refund_requested};
 use crate::house::{House, confirmed, envelope, expired, rejected, reserved};
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
 async fn every_event_twice_has_its_effect_once(db: PgPool) {
     let house = House::new(db).await;
     let order = house.order("pm_card_visa").await;
-    let events: [Event; 5] = [
+    let cause = cancellation();
+    let events: [Event; 8] = [
         order.clone().into(),
         reserved(&order).into(),
         confirmed(&order).into(),
+        capture_requested(&order, 1999, 1).into(),
+        refund_requested(&order, cause, 500).into(),
+        cancelled(&order, 500).into(),
         rejected(&order).into(),
         expired(&order).into(),
     ];
@@ -24,9 +29,13 @@ async fn every_event_twice_has_its_effect_once(db: PgPool) {
         house.hear(event).await;
         house.work_through().await;
     }
-    assert_eq!(house.counts(&order).await, [1, 1, 1]);
-    assert_eq!(house.said_names(&order).await, ["payment.captured.v1", "payment.refunded.v1"]);
-    assert_eq!(house.count("inbox").await, 10);
+    assert_eq!(house.counts(&order).await, [1, 1, 2]);
+    assert_eq!(
+        house.said_names(&order).await,
+        ["payment.captured.v1", "payment.refunded.v1", "payment.refunded.v1"]
+    );
+    assert_eq!(house.tally(&order).await["refunded"], json!({"gbp": 1999}));
+    assert_eq!(house.count("inbox").await, 16);
 }
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
@@ -71,6 +80,17 @@ async fn what_cannot_be_read_is_dropped_with_its_reason_and_changes_nothing(db: 
         ("order", broken(confirmed(&order).into(), without_order)),
         ("order", broken(rejected(&order).into(), without_order)),
         ("order", broken(expired(&order).into(), without_order)),
+        ("order", broken(cancelled(&order, 0).into(), without_order)),
+        ("order", broken(cancelled(&order, 0).into(), |json| json["data"]["refunds_requested"] = json!(1))),
+        ("order", broken(capture_requested(&order, 1, 1).into(), without_order)),
+        ("order", broken(capture_requested(&order, 1, 1).into(), |json| json["data"]["round"] = json!(-1))),
+        ("order", broken(refund_requested(&order, cancellation(), 1).into(), without_order)),
+        (
+            "order",
+            broken(refund_requested(&order, cancellation(), 1).into(), |json| {
+                json["data"]["cause"] = json!("whim");
+            }),
+        ),
     ];
     let wrong = cases.len();
     for (topic, body) in cases {

@@ -1,9 +1,9 @@
 //! The service with everything around it: its sidecar, its database, a processor of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use card_sandbox::config::{ApiKey, Config};
+use card_sandbox::config::{ApiKey, Config, Webhook};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::event::{OrderConfirmed, OrderExpired, OrderPlaced, OrderRejected, StockReserved};
 use contracts::permission::Role;
@@ -14,6 +14,7 @@ use contracts::{
 use payment::app::{App, router};
 use payment::jobs::{self, Turn};
 use payment::provider::Provider;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sidecar::configuration::Live;
 use sidecar::outbox::{self, Outbox};
@@ -28,6 +29,9 @@ use web::health::Readiness;
 use web::{Clock, Keys};
 
 const API_KEY: &str = "sk_test_of_payment";
+pub const WEBHOOK_SECRET: &str = "whsec_of_payment";
+/// When each test begins.
+const MORNING: &str = "2026-11-01T09:00:00Z";
 
 pub struct House {
     pub app: App,
@@ -54,15 +58,23 @@ impl House {
         House::with_timeout(db, "700").await
     }
 
+    /// The processor tells the service of every change, through whoever takes it in between.
+    pub async fn told_at(db: PgPool, url: &str) -> House {
+        let retry_after = Duration::from_millis(1);
+        let webhook = Webhook { url: url.to_owned(), secret: WEBHOOK_SECRET.into(), retry_after };
+        let (sandbox, folder) = start_sandbox(Some(webhook)).await;
+        House::open(db, &sandbox, "20000", folder).await
+    }
+
     async fn with_timeout(db: PgPool, milliseconds: &str) -> House {
-        let (sandbox, folder) = start_sandbox().await;
+        let (sandbox, folder) = start_sandbox(None).await;
         House::open(db, &sandbox, milliseconds, folder).await
     }
 
     async fn open(db: PgPool, processor: &str, milliseconds: &str, folder: Arc<TempDir>) -> House {
         let fake = FakeSidecar::start().await;
         fake.set_configuration("payment.provider_timeout", milliseconds);
-        let clock = Clock::fixed("2026-11-01T09:00:00Z".parse().unwrap());
+        let clock = Clock::fixed(MORNING.parse().unwrap());
         let app = start(db, &fake, processor, clock.clone()).await;
         let signer = Signer::default();
         let router = router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
@@ -150,7 +162,10 @@ impl House {
         for _ in 0..40 {
             self.work().await;
             let next: Option<DateTime<Utc>> =
-                sqlx::query_scalar("select min(act_at) from payment").fetch_one(&self.app.db).await.unwrap();
+                sqlx::query_scalar("select min(least(act_at, side_at)) from payment")
+                    .fetch_one(&self.app.db)
+                    .await
+                    .unwrap();
             let Some(next) = next else { return };
             self.clock.advance(next - self.now());
         }
@@ -229,6 +244,22 @@ impl House {
         summary["orders"][order.order_id.to_string()].clone()
     }
 
+    /// Asks the processor past the service, by its own key.
+    pub async fn at_processor(&self, method: Method, path: &str, form: &[(&str, &str)]) -> Value {
+        let request = reqwest::Client::new().request(method.clone(), format!("{}{path}", self.sandbox));
+        let request = request.bearer_auth(API_KEY);
+        let request = if method == Method::GET { request } else { request.form(form) };
+        let body = request.send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The order's intents as the processor lists them, the newest first.
+    pub async fn intents(&self, order: &OrderPlaced) -> Vec<Value> {
+        let listed = self.at_processor(Method::GET, "/v1/payment_intents?limit=100", &[]).await;
+        let data = listed["data"].as_array().unwrap().iter();
+        data.filter(|intent| intent["metadata"]["order_id"] == order.order_id.to_string()).cloned().collect()
+    }
+
     /// Intents, effective charges and refunds at the processor.
     pub async fn counts(&self, order: &OrderPlaced) -> [i64; 3] {
         let tally = self.tally(order).await;
@@ -252,20 +283,37 @@ async fn start(db: PgPool, fake: &FakeSidecar, processor: &str, clock: Clock) ->
     let live = Live::start(&sidecar, Service::Payment, CancellationToken::new());
     live.settled().await;
     let provider = Provider::new(processor, API_KEY.into()).unwrap();
-    App { db, sidecar, outbox: Outbox::new(), live, clock, provider, work: Arc::default() }
+    App {
+        db,
+        sidecar,
+        outbox: Outbox::new(),
+        live,
+        clock,
+        provider,
+        webhook_secret: WEBHOOK_SECRET.into(),
+        work: Arc::default(),
+        told: Arc::default(),
+    }
 }
 
 /// A card processor on a free port; it ends with the test's runtime.
-async fn start_sandbox() -> (String, Arc<TempDir>) {
+async fn start_sandbox(webhook: Option<Webhook>) -> (String, Arc<TempDir>) {
     let folder = Arc::new(TempDir::new().unwrap());
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         log: folder.path().join("log.jsonl"),
         api_key: ApiKey::of(API_KEY),
         late_after: Duration::ZERO,
+        public_url: None,
+        webhook,
         verbosity: String::new(),
     };
-    let app = card_sandbox::app::App::open(&config, card_sandbox::app::Clock::System).unwrap();
+    // Signatures hold for minutes: the two clocks agree at first.
+    let clock = match config.webhook {
+        Some(_) => card_sandbox::app::Clock::Fixed(Arc::new(Mutex::new(MORNING.parse().unwrap()))),
+        None => card_sandbox::app::Clock::System,
+    };
+    let app = card_sandbox::app::App::open(&config, clock).unwrap();
     let listener = TcpListener::bind(config.listen).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(card_sandbox::app::serve(app, listener, std::future::pending::<()>()));

@@ -4,11 +4,22 @@
 
 mod access;
 mod books;
+mod capturing;
 mod charging;
+mod comparison;
+mod courses;
+mod customer;
+mod disputes;
 mod ends;
+mod facts;
 mod faults;
 mod hearing;
 mod house;
 mod methods;
 mod provider;
+mod refunds;
+mod resolutions;
+mod rows;
+mod stripe_mock;
+mod webhooks;
 mod workers;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contracts::{CaptureMode, OrderId, PaymentId};
-use payment::domain::effect::Cause;
+use contracts::event::DisputeStatus;
+use contracts::{CancellationId, CaptureMode, OrderId, PaymentId, RefundCause};
 use payment::domain::method::ProviderToken;
 use payment::domain::{Doubt, Intent, IntentId, IntentStatus, RefundSeen};
 use payment::provider::{IntentPage, NewIntent, NewRefund, Outcome, Provider};
@@ -37,7 +37,7 @@ async fn an_intent_is_made_unconfirmed_with_its_order_in_the_metadata() {
         .and(path("/v1/payment_intents"))
         .and(header("authorization", "Bearer sk_test_1"))
         .and(header("idempotency-key", "k"))
-        .and(header("stripe-version", "2025-09-30.clover"))
+        .and(header("stripe-version", "2026-08-26.dahlia"))
         .and(body_string(
             "amount=500&currency=gbp&capture_method=manual&payment_method=pm_card_visa\
              &payment_method_types%5B%5D=card\
@@ -71,7 +71,7 @@ async fn every_answer_is_read_and_what_says_nothing_is_unknown() {
     let cases = [
         (shown("succeeded"), is(IntentStatus::Succeeded { received: pounds(500) })),
         (shown("requires_capture"), is(IntentStatus::RequiresCapture { held: pounds(500) })),
-        (shown("requires_action"), is(IntentStatus::RequiresAction)),
+        (shown("requires_action"), is(IntentStatus::RequiresAction { url: None })),
         (shown("processing"), is(IntentStatus::Processing)),
         (shown("canceled"), is(IntentStatus::Canceled)),
         (shown("requires_payment_method"), is(IntentStatus::RequiresPaymentMethod { declined: None })),
@@ -140,9 +140,9 @@ async fn a_refund_is_found_by_its_cause_on_whichever_page() {
         .mount(&server)
         .await;
     let provider = provider(&server);
-    let found = provider.find_refund(&intent_id(), Cause::FinalEnd, PATIENCE).await;
+    let found = provider.find_refund(&intent_id(), RefundCause::FinalEnd, PATIENCE).await;
     assert_eq!(found, Outcome::Done(Some(RefundSeen::Accepted { reference: "re_2".to_owned() })));
-    let none = provider.find_refund(&IntentId("pi_2".to_owned()), Cause::FinalEnd, PATIENCE).await;
+    let none = provider.find_refund(&IntentId("pi_2".to_owned()), RefundCause::FinalEnd, PATIENCE).await;
     assert_eq!(none, Outcome::Done(None));
 }
 
@@ -157,7 +157,10 @@ async fn captures_refunds_and_lists_speak_the_processors_words() {
         .await;
     Mock::given(method("POST"))
         .and(path("/v1/refunds"))
-        .and(body_string("payment_intent=pi_1&amount=500&metadata%5Bcause%5D=final_end"))
+        .and(body_string(
+            "payment_intent=pi_1&amount=500&metadata%5Bcause%5D=final_end\
+             &metadata%5Border_id%5D=00000000-0000-0000-0000-000000000001",
+        ))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({"id": "re_1", "status": "failed"})))
         .mount(&server)
         .await;
@@ -177,11 +180,74 @@ async fn captures_refunds_and_lists_speak_the_processors_words() {
         provider.capture_intent(&intent_id(), pounds(500), "k", PATIENCE).await,
         Outcome::Done(succeeded)
     );
-    let new = NewRefund { intent: &intent_id(), amount: pounds(500), cause: Cause::FinalEnd };
+    let new = NewRefund {
+        order_id: OrderId(Uuid::from_u128(1)),
+        intent: &intent_id(),
+        amount: pounds(500),
+        cause: RefundCause::FinalEnd,
+    };
     let failed = RefundSeen::Failed { reference: "re_1".to_owned() };
     assert_eq!(provider.create_refund(new, "k", PATIENCE).await, Outcome::Done(failed));
     let after = IntentId("pi_0".to_owned());
     let canceled = Intent { id: intent_id(), status: IntentStatus::Canceled };
     let page = IntentPage { intents: vec![canceled], more: true };
     assert_eq!(provider.list_intents(Some(&after), PATIENCE).await, Outcome::Done(page));
+}
+
+#[tokio::test]
+async fn where_the_customer_confirms_is_read() {
+    let server = MockServer::start().await;
+    let mut asks = intent_json("requires_action");
+    let url = "https://bank.example/3ds";
+    asks["next_action"] =
+        json!({"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": null}});
+    Mock::given(method("GET"))
+        .and(path("/v1/payment_intents/pi_1"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(asks))
+        .mount(&server)
+        .await;
+    let status = IntentStatus::RequiresAction { url: Some(url.to_owned()) };
+    let read = provider(&server).read_intent(&intent_id(), PATIENCE).await;
+    assert_eq!(read, Outcome::Done(Intent { id: intent_id(), status }));
+}
+
+#[tokio::test]
+async fn of_several_refunds_of_a_cause_the_one_that_was_accepted_is_found() {
+    let server = MockServer::start().await;
+    let cause = RefundCause::Cancellation(CancellationId(Uuid::from_u128(7)));
+    let refund = |id: &str, status: &str| json!({"id": id, "status": status, "metadata": {"cause": cause}});
+    let listed = |refunds: Value| {
+        ResponseTemplate::new(200).set_body_json(json!({"data": refunds, "has_more": false}))
+    };
+    let newest_first = [
+        ("pi_1", json!([refund("re_3", "failed"), refund("re_2", "succeeded"), refund("re_1", "failed")])),
+        ("pi_2", json!([refund("re_5", "canceled"), refund("re_4", "failed")])),
+    ];
+    for (intent, refunds) in newest_first {
+        let list = Mock::given(method("GET")).and(query_param("payment_intent", intent));
+        list.respond_with(listed(refunds)).mount(&server).await;
+    }
+    let find = async |intent: &str| {
+        provider(&server).find_refund(&IntentId(intent.to_owned()), cause, PATIENCE).await
+    };
+    let accepted = RefundSeen::Accepted { reference: "re_2".to_owned() };
+    assert_eq!(find("pi_1").await, Outcome::Done(Some(accepted)));
+    let failed = RefundSeen::Failed { reference: "re_5".to_owned() };
+    assert_eq!(find("pi_2").await, Outcome::Done(Some(failed)));
+}
+
+#[tokio::test]
+async fn a_dispute_is_given_up_by_its_own_address() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/v1/disputes/dp_1/close"))
+        .and(header("idempotency-key", "k"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .set_body_json(json!({"id": "dp_1", "amount": 500, "currency": "gbp", "status": "lost"})),
+        )
+        .mount(&server)
+        .await;
+    let closed = provider(&server).close_dispute("dp_1", "k", PATIENCE).await;
+    assert_eq!(closed, Outcome::Done((pounds(500), DisputeStatus::Lost)));
 }

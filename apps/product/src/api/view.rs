@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use contracts::{Money, OrderId, ProductId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::domain::product::{ProductName, Sku};
 use crate::domain::stock::{Level, Movement, MovementKind, Stocked};
@@ -53,6 +54,8 @@ pub struct MovementView {
     pub allocated_delta: i64,
     /// The order that it was for.
     pub order_id: Option<OrderId>,
+    /// The cancellation, parcel or return of the order that it was for.
+    pub cause_id: Option<Uuid>,
     /// What staff said about it.
     pub reason: Option<String>,
     pub at: DateTime<Utc>,
@@ -100,6 +103,7 @@ impl From<Movement> for MovementView {
             reserved_delta: movement.reserved_delta,
             allocated_delta: movement.allocated_delta,
             order_id: movement.order_id,
+            cause_id: movement.cause_id,
             reason: movement.reason,
             at: movement.at,
         }

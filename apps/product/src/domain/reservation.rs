@@ -1,10 +1,17 @@
 //! What is held for one order: a function of the facts heard of it, whatever comes first, twice or late.
 
+mod input;
+mod parts;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::event::{OrderLine, ReservationOverdue, StockRejected, StockReserved};
 use contracts::{Event, OrderId, Refusal};
+use uuid::Uuid;
 
 use super::stock::Held;
+
+pub use input::Input;
+pub use parts::{Allocation, Contradiction, PartKind, Parts, Told};
 
 /// After an order's deadline, `order` has this long to say the end before it is reminded.
 pub const GRACE: TimeDelta = TimeDelta::seconds(30);
@@ -22,14 +29,15 @@ pub struct Reservation {
 pub enum State {
     /// Nothing was heard of the order.
     Unheard,
-    /// Confirmed, and not yet seen placed: what is claimed for it is allocated at once.
-    Awaited,
+    /// Confirmed, and not yet seen placed: what is claimed for it is allocated at once, and what was told of its
+    /// parts follows.
+    Awaited { parts: Parts },
     /// Answered with a refusal; nothing is held.
     Refused { refusal: Refusal, waiting: Waiting },
     /// Answered with stock.reserved; an end is waited for.
     Reserved { held: Vec<Held>, waiting: Waiting },
-    /// Confirmed; the stock waits for shipping.
-    Allocated { held: Vec<Held> },
+    /// Confirmed; what is left waits for shipping.
+    Allocated(Allocation),
     /// Nothing is held, nor ever will be: also the tombstone of an order that was not seen placed.
     Ended { end: FinalEnd },
 }
@@ -39,6 +47,8 @@ pub enum State {
 pub enum FinalEnd {
     Rejected,
     Expired,
+    /// Also of a confirmed order, as long as nothing of it was shipped.
+    Cancelled,
 }
 
 /// How long an end has been waited for.
@@ -49,23 +59,6 @@ pub struct Waiting {
     pub reported_at: Option<DateTime<Utc>>,
 }
 
-/// What can happen to a reservation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// order.placed
-    Placed { lines: Vec<OrderLine>, charge_by: DateTime<Utc>, deadline: DateTime<Utc> },
-    /// The claim took what the order asks for.
-    Claimed { held: Vec<Held>, deadline: DateTime<Utc> },
-    /// The claim took nothing.
-    Refused { refusal: Refusal, deadline: DateTime<Utc> },
-    /// order.confirmed
-    Confirmed,
-    /// order.rejected, order.expired
-    Ended(FinalEnd),
-    /// The clock was looked at.
-    TimePassed,
-}
-
 /// What follows for the stock, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -73,8 +66,14 @@ pub enum Effect {
     Claim { lines: Vec<OrderLine>, deadline: DateTime<Utc> },
     /// Reserved becomes allocated.
     Allocate(Vec<Held>),
-    /// What is promised is available again.
-    Release { held: Vec<Held>, from: Promise },
+    /// What is promised is available again: a part for its cancellation, or all that is left.
+    Release { held: Vec<Held>, from: Promise, cause: Option<Uuid> },
+    /// What was allocated has left with a parcel.
+    Ship { held: Vec<Held>, cause: Uuid },
+    /// What was sent back is on the shelf again.
+    Restock { parts: Vec<Held>, cause: Uuid },
+    /// What was told cannot be so: it is refused by name, and nothing of it is kept.
+    Refuse(Contradiction),
 }
 
 /// Which of the quantities holds it.
@@ -98,16 +97,38 @@ impl Reservation {
             Input::Refused { refusal, deadline } => refused(state, order_id, refusal, deadline),
             Input::Confirmed => confirmed(state),
             Input::Ended(end) => ended(state, end),
+            Input::PartCancelled { id, parts } => told(state, Told::new(PartKind::Cancelled, id, &parts)),
+            Input::Shipped { id, parts } => told(state, Told::new(PartKind::Shipped, id, &parts)),
+            Input::Returned { id, restocked } => told(state, Told::new(PartKind::Returned, id, &restocked)),
             Input::TimePassed => time_passed(state, order_id, now),
         };
         (Reservation { order_id, state }, events, effects)
+    }
+
+    /// What is promised to the order now, as what.
+    pub fn promised(&self) -> Option<(Promise, Vec<Held>)> {
+        match &self.state {
+            State::Reserved { held, .. } => Some((Promise::Reserved, held.clone())),
+            State::Allocated(allocation) => Some((Promise::Allocated, allocation.left())),
+            State::Unheard | State::Awaited { .. } | State::Refused { .. } | State::Ended { .. } => None,
+        }
+    }
+
+    /// What was told of parts of the order, as far as it still matters.
+    pub fn parts(&self) -> Parts {
+        match &self.state {
+            State::Awaited { parts } | State::Allocated(Allocation { parts, .. }) => parts.clone(),
+            State::Unheard | State::Refused { .. } | State::Reserved { .. } | State::Ended { .. } => {
+                Parts::default()
+            }
+        }
     }
 }
 
 fn placed(state: State, lines: Vec<OrderLine>, deadline: DateTime<Utc>) -> Step {
     match state {
-        State::Unheard | State::Awaited => (state, vec![], vec![Effect::Claim { lines, deadline }]),
-        State::Refused { .. } | State::Reserved { .. } | State::Allocated { .. } | State::Ended { .. } => {
+        State::Unheard | State::Awaited { .. } => (state, vec![], vec![Effect::Claim { lines, deadline }]),
+        State::Refused { .. } | State::Reserved { .. } | State::Allocated(_) | State::Ended { .. } => {
             unchanged(state)
         }
     }
@@ -117,21 +138,24 @@ fn claimed(state: State, order_id: OrderId, held: Vec<Held>, deadline: DateTime<
     let reserved = vec![StockReserved { order_id }.into()];
     match state {
         State::Unheard => (State::Reserved { held, waiting: Waiting::since(deadline) }, reserved, vec![]),
-        State::Awaited => (State::Allocated { held: held.clone() }, reserved, vec![Effect::Allocate(held)]),
+        State::Awaited { parts } => match allocated(held, parts.iter()) {
+            Ok((state, effects)) => (state, reserved, effects),
+            Err(refused) => (State::Awaited { parts }, vec![], vec![Effect::Refuse(refused)]),
+        },
         State::Refused { .. } | State::Ended { .. } => {
-            (state, vec![], vec![Effect::Release { held, from: Promise::Reserved }])
+            (state, vec![], vec![Effect::Release { held, from: Promise::Reserved, cause: None }])
         }
-        State::Reserved { .. } | State::Allocated { .. } => unchanged(state),
+        State::Reserved { .. } | State::Allocated(_) => unchanged(state),
     }
 }
 
 fn refused(state: State, order_id: OrderId, refusal: Refusal, deadline: DateTime<Utc>) -> Step {
     match state {
-        State::Unheard | State::Awaited => {
+        State::Unheard | State::Awaited { .. } => {
             let event = StockRejected { order_id, refusal: refusal.clone() }.into();
             (State::Refused { refusal, waiting: Waiting::since(deadline) }, vec![event], vec![])
         }
-        State::Refused { .. } | State::Reserved { .. } | State::Allocated { .. } | State::Ended { .. } => {
+        State::Refused { .. } | State::Reserved { .. } | State::Allocated(_) | State::Ended { .. } => {
             unchanged(state)
         }
     }
@@ -139,25 +163,73 @@ fn refused(state: State, order_id: OrderId, refusal: Refusal, deadline: DateTime
 
 fn confirmed(state: State) -> Step {
     match state {
-        State::Unheard => (State::Awaited, vec![], vec![]),
+        State::Unheard => (State::Awaited { parts: Parts::default() }, vec![], vec![]),
         State::Reserved { held, .. } => {
-            (State::Allocated { held: held.clone() }, vec![], vec![Effect::Allocate(held)])
+            let allocate = Effect::Allocate(held.clone());
+            (State::Allocated(Allocation::whole(held)), vec![], vec![allocate])
         }
         // `order` confirms only what was reserved, so a refusal here stays, and is reported until a person looks.
-        State::Awaited | State::Refused { .. } | State::Allocated { .. } | State::Ended { .. } => {
+        State::Awaited { .. } | State::Refused { .. } | State::Allocated(_) | State::Ended { .. } => {
             unchanged(state)
         }
     }
 }
 
 fn ended(state: State, end: FinalEnd) -> Step {
-    let release = |held, from| (State::Ended { end }, vec![], vec![Effect::Release { held, from }]);
+    let ended = |held: Vec<Held>, from| {
+        let release = (!held.is_empty()).then_some(Effect::Release { held, from, cause: None });
+        (State::Ended { end }, vec![], release.into_iter().collect())
+    };
     match state {
-        State::Unheard | State::Awaited | State::Refused { .. } => (State::Ended { end }, vec![], vec![]),
-        State::Reserved { held, .. } => release(held, Promise::Reserved),
-        State::Allocated { held } => release(held, Promise::Allocated),
+        State::Awaited { ref parts } | State::Allocated(Allocation { ref parts, .. }) if parts.shipped() => {
+            (state, vec![], vec![Effect::Refuse(Contradiction::EndedAfterShipping(end.name()))])
+        }
+        State::Unheard | State::Awaited { .. } | State::Refused { .. } => {
+            (State::Ended { end }, vec![], vec![])
+        }
+        State::Reserved { held, .. } => ended(held, Promise::Reserved),
+        State::Allocated(allocation) => ended(allocation.left(), Promise::Allocated),
         State::Ended { .. } => unchanged(state),
     }
+}
+
+/// Only of a confirmed order there are parts to tell of, so they imply that it was confirmed.
+fn told(state: State, told: Told) -> Step {
+    match state {
+        State::Unheard => (State::Awaited { parts: Parts::default().with(told) }, vec![], vec![]),
+        State::Awaited { parts } => (State::Awaited { parts: parts.with(told) }, vec![], vec![]),
+        State::Reserved { ref held, .. } => match allocated(held.clone(), [told]) {
+            Ok((state, effects)) => (state, vec![], effects),
+            Err(refused) => (state, vec![], vec![Effect::Refuse(refused)]),
+        },
+        State::Allocated(ref allocation) => match allocation.clone().hear(told) {
+            Ok((allocation, effect)) => (State::Allocated(allocation), vec![], effect.into_iter().collect()),
+            Err(refused) => (state, vec![], vec![Effect::Refuse(refused)]),
+        },
+        State::Refused { .. } | State::Ended { .. } => match told.kind {
+            // Nothing is held any more of what was taken back.
+            PartKind::Cancelled => unchanged(state),
+            PartKind::Shipped | PartKind::Returned => {
+                let refused = Contradiction::NothingHeld { kind: told.kind, id: told.id };
+                (state, vec![], vec![Effect::Refuse(refused)])
+            }
+        },
+    }
+}
+
+/// Allocates all that was claimed, then does what was told of its parts.
+fn allocated(
+    claimed: Vec<Held>,
+    parts: impl IntoIterator<Item = Told>,
+) -> Result<(State, Vec<Effect>), Contradiction> {
+    let mut effects = vec![Effect::Allocate(claimed.clone())];
+    let mut allocation = Allocation::whole(claimed);
+    for told in parts {
+        let (next, effect) = allocation.hear(told)?;
+        allocation = next;
+        effects.extend(effect);
+    }
+    Ok((State::Allocated(allocation), effects))
 }
 
 fn time_passed(state: State, order_id: OrderId, now: DateTime<Utc>) -> Step {
@@ -172,8 +244,8 @@ fn time_passed(state: State, order_id: OrderId, now: DateTime<Utc>) -> Step {
         State::Refused { .. }
         | State::Reserved { .. }
         | State::Unheard
-        | State::Awaited
-        | State::Allocated { .. }
+        | State::Awaited { .. }
+        | State::Allocated(_)
         | State::Ended { .. } => unchanged(state),
     }
 }
@@ -197,15 +269,18 @@ impl Waiting {
 }
 
 impl FinalEnd {
+    pub const ALL: [FinalEnd; 3] = [FinalEnd::Rejected, FinalEnd::Expired, FinalEnd::Cancelled];
+
     pub const fn name(self) -> &'static str {
         match self {
             FinalEnd::Rejected => "rejected",
             FinalEnd::Expired => "expired",
+            FinalEnd::Cancelled => "cancelled",
         }
     }
 
     pub fn from_name(name: &str) -> Option<FinalEnd> {
-        [FinalEnd::Rejected, FinalEnd::Expired].into_iter().find(|end| end.name() == name)
+        FinalEnd::ALL.into_iter().find(|end| end.name() == name)
     }
 }
 

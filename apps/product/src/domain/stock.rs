@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use contracts::event::OrderLine;
 use contracts::{Money, OrderId, ProductId, Refusal};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::product::{Product, TextError, line_of_text};
 
@@ -64,6 +65,8 @@ pub enum MovementKind {
     Allocated,
     Released,
     Shipped,
+    /// Sent back by a customer, and to be sold again.
+    Returned,
 }
 
 /// One line of the ledger.
@@ -76,6 +79,8 @@ pub struct Movement {
     pub reserved_delta: i64,
     pub allocated_delta: i64,
     pub order_id: Option<OrderId>,
+    /// The cancellation, parcel or return that it was for.
+    pub cause_id: Option<Uuid>,
     pub reason: Option<String>,
     pub at: DateTime<Utc>,
 }
@@ -185,13 +190,14 @@ impl TryFrom<String> for Reason {
 }
 
 impl MovementKind {
-    pub const ALL: [MovementKind; 6] = [
+    pub const ALL: [MovementKind; 7] = [
         MovementKind::Received,
         MovementKind::Adjusted,
         MovementKind::Reserved,
         MovementKind::Allocated,
         MovementKind::Released,
         MovementKind::Shipped,
+        MovementKind::Returned,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -202,6 +208,7 @@ impl MovementKind {
             MovementKind::Allocated => "allocated",
             MovementKind::Released => "released",
             MovementKind::Shipped => "shipped",
+            MovementKind::Returned => "returned",
         }
     }
 
@@ -214,7 +221,6 @@ impl MovementKind {
 mod tests {
     use super::*;
     use contracts::{Currency, Quantity};
-    use uuid::Uuid;
 
     fn line(product: u128, quantity: i64, pence: i64) -> OrderLine {
         OrderLine {

@@ -1,5 +1,5 @@
-//! Stock levels and their ledger. Each change of a level and its line are one statement, so neither is without the
-//! other. Whoever locks several rows locks products before levels, each in product order.
+//! Stock levels and their ledger, and what staff change. Each change of a level and its line are one statement, so
+//! neither is without the other. Whoever locks several rows locks products before levels, each in product order.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,7 @@ use uuid::Uuid;
 
 use super::product::money;
 use super::{exactly, unreadable};
-use crate::domain::reservation::Promise;
-use crate::domain::stock::{Held, Level, Movement, MovementKind, Offer, Reason, ShelfChange};
+use crate::domain::stock::{Level, Movement, MovementKind, Offer, Reason, ShelfChange};
 
 /// A level with the product's names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,117 +74,6 @@ pub async fn lock_offers(
         .collect()
 }
 
-/// Checks that all of it is available and reserves it: all or none.
-pub async fn claim(
-    tx: &mut PgConnection,
-    order_id: OrderId,
-    held: &[Held],
-    now: DateTime<Utc>,
-) -> Result<Claimed, sqlx::Error> {
-    let (products, pieces) = columns(held);
-    let claimed = sqlx::query!(
-        "with demand as (
-             select * from unnest($2::uuid[], $3::bigint[]) as demand (product_id, pieces)
-         ), claimed as (
-             update stock set reserved = stock.reserved + demand.pieces
-             from demand
-             where stock.product_id = demand.product_id
-                 and not exists (
-                     select from demand as wanted left join stock as shelf using (product_id)
-                     where coalesce(shelf.on_hand - shelf.reserved - shelf.allocated, -1) < wanted.pieces
-                 )
-             returning stock.product_id, demand.pieces
-         ), line as (
-             insert into reservation_line (order_id, product_id, quantity)
-             select $1, product_id, pieces from claimed
-         )
-         insert into movement (product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, at)
-         select product_id, 'reserved', 0, pieces, 0, $1, $4 from claimed",
-        order_id.0,
-        &products,
-        &pieces,
-        now
-    )
-    .execute(tx)
-    .await?;
-    match claimed.rows_affected() {
-        0 if !held.is_empty() => Ok(Claimed::Nothing),
-        rows => exactly(held.len(), rows, "stock").map(|()| Claimed::All),
-    }
-}
-
-/// What a claim came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
-    All,
-    Nothing,
-}
-
-/// Turns reserved into allocated; the levels are locked.
-pub async fn allocate(
-    tx: &mut PgConnection,
-    order_id: OrderId,
-    held: &[Held],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let (products, pieces) = columns(held);
-    let allocated = sqlx::query!(
-        "with held as (
-             select * from unnest($2::uuid[], $3::bigint[]) as held (product_id, pieces)
-         ), allocated as (
-             update stock set reserved = stock.reserved - held.pieces, allocated = stock.allocated + held.pieces
-             from held
-             where stock.product_id = held.product_id
-             returning stock.product_id, held.pieces
-         )
-         insert into movement (product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, at)
-         select product_id, 'allocated', 0, -pieces, pieces, $1, $4 from allocated",
-        order_id.0,
-        &products,
-        &pieces,
-        now
-    )
-    .execute(tx)
-    .await?;
-    exactly(held.len(), allocated.rows_affected(), "stock")
-}
-
-/// Makes what is promised available again; the levels are locked.
-pub async fn release(
-    tx: &mut PgConnection,
-    order_id: OrderId,
-    held: &[Held],
-    from: Promise,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let (products, pieces) = columns(held);
-    let nothing = vec![0; pieces.len()];
-    let (reserved, allocated) = match from {
-        Promise::Reserved => (pieces, nothing),
-        Promise::Allocated => (nothing, pieces),
-    };
-    let released = sqlx::query!(
-        "with held as (
-             select * from unnest($2::uuid[], $3::bigint[], $4::bigint[]) as held (product_id, reserved, allocated)
-         ), released as (
-             update stock set reserved = stock.reserved - held.reserved, allocated = stock.allocated - held.allocated
-             from held
-             where stock.product_id = held.product_id
-             returning stock.product_id, held.reserved, held.allocated
-         )
-         insert into movement (product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, at)
-         select product_id, 'released', 0, -reserved, -allocated, $1, $5 from released",
-        order_id.0,
-        &products,
-        &reserved,
-        &allocated,
-        now
-    )
-    .execute(tx)
-    .await?;
-    exactly(held.len(), released.rows_affected(), "stock")
-}
-
 /// Writes a change of the shelf that was decided under the level's lock.
 pub async fn change_shelf(
     tx: &mut PgConnection,
@@ -201,7 +89,8 @@ pub async fn change_shelf(
          )
          insert into movement (product_id, kind, on_hand_delta, reserved_delta, allocated_delta, reason, at)
          select product_id, $3, $2, 0, 0, $4, $5 from changed
-         returning id, product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, reason, at",
+         returning id, product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, cause_id, reason,
+             at",
         product_id.0,
         change.pieces(),
         change.kind().name(),
@@ -252,7 +141,7 @@ pub async fn list_movements(
 ) -> Result<Vec<Movement>, sqlx::Error> {
     sqlx::query_as!(
         MovementRow,
-        "select id, product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, reason, at
+        "select id, product_id, kind, on_hand_delta, reserved_delta, allocated_delta, order_id, cause_id, reason, at
          from movement
          where product_id = $1 and id < $2
          order by id desc
@@ -304,6 +193,7 @@ struct MovementRow {
     reserved_delta: i64,
     allocated_delta: i64,
     order_id: Option<Uuid>,
+    cause_id: Option<Uuid>,
     reason: Option<String>,
     at: DateTime<Utc>,
 }
@@ -320,12 +210,9 @@ impl TryFrom<MovementRow> for Movement {
             reserved_delta: row.reserved_delta,
             allocated_delta: row.allocated_delta,
             order_id: row.order_id.map(OrderId),
+            cause_id: row.cause_id,
             reason: row.reason,
             at: row.at,
         })
     }
-}
-
-fn columns(held: &[Held]) -> (Vec<Uuid>, Vec<i64>) {
-    held.iter().map(|held| (held.product_id.0, held.pieces)).unzip()
 }

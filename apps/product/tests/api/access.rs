@@ -33,7 +33,7 @@ async fn every_route_wants_its_token_and_permission(db: PgPool) {
             }
             Access::Anonymous | Access::Internal => {}
         }
-        let stranger = ask(&shop.admin.with("dapr-caller-app-id", "payment")).await;
+        let stranger = ask(&shop.admin.with("dapr-caller-app-id", "config")).await;
         assert_eq!(stranger.problem(), "forbidden", "{}", row.name);
         let direct = ask(&shop.admin.without("dapr-caller-app-id")).await;
         assert_eq!(direct.problem(), "forbidden", "{}", row.name);
@@ -51,6 +51,13 @@ async fn only_order_may_ask_for_facts(db: PgPool) {
     let order =
         shop.anybody.with("dapr-caller-app-id", "order").ask(Operation::FindProducts, "", Some(body)).await;
     assert_eq!(order.status, 200);
+    for operation in [Operation::ReadStockFacts, Operation::ReadStockTimeline] {
+        for stranger in ["gateway", "payment", "notification"] {
+            let stranger = shop.admin.with("dapr-caller-app-id", stranger);
+            let refused = stranger.ask(operation, "", Some(serde_json::json!({}))).await;
+            assert_eq!(refused.problem(), "forbidden");
+        }
+    }
 }
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]

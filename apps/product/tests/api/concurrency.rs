@@ -1,14 +1,47 @@
 //! Many at once: nothing is sold twice, and nobody waits for each other for ever.
 
-use contracts::{Event, Operation};
+use contracts::{Event, Operation, Refusal};
 use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::{Shop, confirmed, envelope, expired, pounds};
+use crate::{Shop, confirmed, envelope, expired, lines_cancelled, pounds, returned, shipped};
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
-async fn two_hundred_buyers_of_ten_pieces_get_exactly_ten(db: PgPool) {
+async fn two_hundred_buyers_of_ten_pieces_get_exactly_ten_and_all_of_them(db: PgPool) {
+    let shop = Shop::open(db).await;
+    let clock = shop.stock("22728", Some(10)).await;
+    let orders: Vec<_> = (0..200).map(|_| shop.order(&[(clock, 1)])).collect();
+    join_all(orders.iter().map(|order| shop.hear_event(order.clone()))).await;
+    assert_eq!(shop.level(clock).await, [10, 10, 0, 0]);
+
+    let told = shop.told().await;
+    let (mut sold, mut short) = (vec![], 0);
+    for order in &orders {
+        let mut said = told.iter().filter(|envelope| envelope.subject == order.order_id.0);
+        let (Some(answer), None) = (said.next(), said.next()) else { panic!("one answer for each order") };
+        match &answer.event {
+            Event::StockReserved(_) => sold.push(order),
+            Event::StockRejected(said) => {
+                let (requested, available) = (1, 0);
+                let expected = Refusal::InsufficientStock { product_id: clock, requested, available };
+                assert_eq!(said.refusal, expected);
+                short += 1;
+            }
+            other => panic!("{}", other.event_type().name()),
+        }
+    }
+    assert_eq!((sold.len(), short), (10, 190));
+
+    // Nobody who was promised a piece goes without it.
+    let parcels = sold.iter().zip(1..).map(|(order, id)| shop.hear_event(shipped(order, id, &[(clock, 1)])));
+    join_all(parcels).await;
+    assert_eq!(shop.level(clock).await, [0, 0, 0, 0]);
+    shop.close().await;
+}
+
+#[sqlx::test(migrator = "product::app::MIGRATOR")]
+async fn buyers_of_several_pieces_each_get_exactly_what_there_is(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
     let orders: Vec<_> = (0..200).map(|number| shop.order(&[(clock, number % 3 + 1)])).collect();
@@ -61,6 +94,39 @@ async fn orders_that_cross_wait_for_each_other(db: PgPool) {
     let ([on_hand, reserved, allocated, _], level_of_b) = (shop.level(a).await, shop.level(b).await);
     assert_eq!((on_hand, reserved, level_of_b), (60, 0, shop.level(a).await));
     assert!(allocated <= 60);
+
+    // So do parcels, returns and cancellations that name the products the other way round.
+    let confirmed = orders.iter().step_by(2);
+    let mut events = vec![];
+    for order in confirmed {
+        if shop.state(order.order_id).await == "allocated" {
+            events.push(Event::from(shipped(order, 1, &[(b, 1), (a, 1)])));
+            events.push(returned(order, 2, &[(a, 1), (b, 1)]).into());
+        }
+    }
+    join_all(events.into_iter().map(|event| shop.hear_event(event))).await;
+    assert_eq!((shop.level(a).await, shop.level(b).await), ([60, 0, 0, 60], [60, 0, 0, 60]));
+    shop.close().await;
+}
+
+#[sqlx::test(migrator = "product::app::MIGRATOR")]
+async fn all_that_happens_to_one_order_at_once_happens_once(db: PgPool) {
+    let shop = Shop::open(db).await;
+    let clock = shop.stock("22728", Some(100)).await;
+    for _ in 0..10 {
+        let order = shop.order(&[(clock, 5)]);
+        let events = [
+            envelope(order.clone()),
+            envelope(confirmed(&order)),
+            envelope(lines_cancelled(&order, 1, &[(clock, 1)])),
+            envelope(shipped(&order, 2, &[(clock, 3)])),
+            envelope(returned(&order, 3, &[(clock, 1)])),
+        ];
+        let again: Vec<_> = events.iter().map(|told| envelope(told.event.clone())).collect();
+        join_all(events.iter().chain(&again).chain(&events).map(|told| shop.hear(told))).await;
+        assert_eq!(shop.said(order.order_id).await.len(), 1);
+    }
+    assert_eq!(shop.level(clock).await, [80, 0, 10, 70]);
     shop.close().await;
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{Shop, confirmed, envelope, expired, pounds, rejected};
+use crate::{Shop, cancelled, confirmed, envelope, expired, pounds, rejected};
 
 #[sqlx::test(migrator = "product::app::MIGRATOR")]
 async fn an_order_is_reserved_then_allocated(db: PgPool) {
@@ -34,7 +34,11 @@ async fn an_order_is_reserved_then_allocated(db: PgPool) {
 async fn a_final_end_gives_back_what_was_promised(db: PgPool) {
     let shop = Shop::open(db).await;
     let clock = shop.stock("22728", Some(10)).await;
-    for end in [|order: &_| Event::from(rejected(order)), |order: &_| Event::from(expired(order))] {
+    for end in [
+        |order: &_| Event::from(rejected(order)),
+        |order: &_| Event::from(expired(order)),
+        |order: &_| Event::from(cancelled(order)),
+    ] {
         for confirmed_first in [false, true] {
             let order = shop.order(&[(clock, 4)]);
             shop.hear_event(order.clone()).await;

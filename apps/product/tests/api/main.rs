@@ -6,17 +6,22 @@ mod access;
 mod catalogue;
 mod concurrency;
 mod events;
+mod facts;
+mod fulfilment;
 mod import;
 mod ledger;
 mod stock;
 
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
-use contracts::event::{OrderConfirmed, OrderExpired, OrderLine, OrderPlaced, OrderRejected};
+use contracts::event::{
+    OrderCancelled, OrderConfirmed, OrderExpired, OrderLine, OrderLinesCancelled, OrderPlaced, OrderRejected,
+    OrderReturnReceived, OrderShipped, Part,
+};
 use contracts::permission::Role;
 use contracts::{
-    App as Service, CaptureMode, Currency, Envelope, Event, EventId, Money, Operation, OrderId,
-    PaymentMethodId, ProductId, Quantity, Refusal, Terms, UserId,
+    App as Service, CancellationId, CaptureMode, Currency, Envelope, Event, EventId, Money, Operation,
+    OrderId, ParcelId, PaymentMethodId, ProductId, Quantity, Refusal, ReturnId, Terms, UserId,
 };
 use product::app::{App, router};
 use serde_json::{Value, json};
@@ -159,10 +164,14 @@ impl Shop {
                  select product_id, sum(on_hand_delta)::bigint as on_hand, sum(reserved_delta)::bigint as reserved,
                      sum(allocated_delta)::bigint as allocated
                  from movement group by product_id
+             ), line as (
+                 select *, quantity - released - shipped as left_over
+                 from reservation_line join reservation using (order_id)
              ), promised as (
-                 select product_id, sum(quantity) filter (where state = 'reserved')::bigint as reserved,
-                     sum(quantity) filter (where state = 'allocated')::bigint as allocated
-                 from reservation_line join reservation using (order_id) group by product_id
+                 select product_id, sum(left_over) filter (where state = 'reserved')::bigint as reserved,
+                     sum(left_over) filter (where state = 'allocated')::bigint as allocated,
+                     sum(left_over) filter (where state = 'ended')::bigint as stranded
+                 from line group by product_id
              )
              select
                  (select count(*) from stock left join ledger using (product_id) left join promised using (product_id)
@@ -170,7 +179,8 @@ impl Shop {
                       or stock.reserved <> coalesce(ledger.reserved, 0)
                       or stock.allocated <> coalesce(ledger.allocated, 0)
                       or stock.reserved <> coalesce(promised.reserved, 0)
-                      or stock.allocated <> coalesce(promised.allocated, 0)),
+                      or stock.allocated <> coalesce(promised.allocated, 0)
+                      or promised.stranded <> 0),
                  (select count(*) from product left join outbox_head on subject = id
                   where version is distinct from sequence)",
         )
@@ -235,6 +245,40 @@ fn rejected(order: &OrderPlaced) -> OrderRejected {
 fn expired(order: &OrderPlaced) -> OrderExpired {
     let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
     OrderExpired { order_id, number, customer_id }
+}
+
+fn cancelled(order: &OrderPlaced) -> OrderCancelled {
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    OrderCancelled { order_id, number, customer_id, refunds_requested: pounds(0) }
+}
+
+fn lines_cancelled(order: &OrderPlaced, id: u128, parts: &[(ProductId, i64)]) -> OrderLinesCancelled {
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    let cancellation_id = CancellationId(Uuid::from_u128(id));
+    let (parts, amount) = (self::parts(parts), pounds(100));
+    OrderLinesCancelled { order_id, number, customer_id, cancellation_id, parts, amount }
+}
+
+fn shipped(order: &OrderPlaced, id: u128, parts: &[(ProductId, i64)]) -> OrderShipped {
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    let (parcel_id, parts) = (ParcelId(Uuid::from_u128(id)), self::parts(parts));
+    OrderShipped { order_id, number, customer_id, parcel_id, parts }
+}
+
+fn returned(order: &OrderPlaced, id: u128, restocked: &[(ProductId, i64)]) -> OrderReturnReceived {
+    let OrderPlaced { order_id, number, customer_id, .. } = order.clone();
+    let (return_id, restocked) = (ReturnId(Uuid::from_u128(id)), parts(restocked));
+    // What cannot be sold again is none of product's stock.
+    let unusable = parts(&[(ProductId(Uuid::nil()), 1)]);
+    OrderReturnReceived { order_id, number, customer_id, return_id, restocked, unusable }
+}
+
+fn parts(parts: &[(ProductId, i64)]) -> Vec<Part> {
+    let part = |(product_id, pieces): &(ProductId, i64)| Part {
+        product_id: *product_id,
+        quantity: Quantity::new(*pieces).unwrap(),
+    };
+    parts.iter().map(part).collect()
 }
 
 /// An event as `order` would publish it.

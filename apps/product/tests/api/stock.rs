@@ -39,6 +39,7 @@ async fn stock_changes_by_movements_once_for_a_key(db: PgPool) {
       {
         "allocated_delta": 0,
         "at": "2026-11-01T09:00:00Z",
+        "cause_id": null,
         "id": "[id]",
         "kind": "adjusted",
         "on_hand_delta": -3,
@@ -50,6 +51,7 @@ async fn stock_changes_by_movements_once_for_a_key(db: PgPool) {
       {
         "allocated_delta": 0,
         "at": "2026-11-01T09:00:00Z",
+        "cause_id": null,
         "id": "[id]",
         "kind": "received",
         "on_hand_delta": 10,

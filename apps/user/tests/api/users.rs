@@ -40,6 +40,7 @@ async fn a_customer_registers_and_sees_who_they_are(db: PgPool) {
         "profile:read",
         "orders:place",
         "orders:read",
+        "orders:change",
         "payment_methods:write",
         "payments:read",
         "messages:read"

@@ -61,7 +61,7 @@ where
         };
         let now = Utc::now();
         match outcome {
-            Ok(()) => failed::update_handled(pool, row.id, now).await?,
+            Ok(_handled) => failed::update_handled(pool, row.id, now).await?,
             Err(EventError::Drop(why)) => failed::update_refused(pool, row.id, &why, now).await?,
             Err(EventError::Retry(error)) => {
                 failed::update_postponed(pool, row.id, &format!("{error:#}"), now, pause(&row)).await?;

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::rejection::BytesRejection;
 use chrono::Utc;
-use contracts::{App, Envelope, EventId};
+use contracts::{App, Envelope, EventId, EventType};
 use sqlx::PgPool;
 use tracing::Instrument;
 
 use super::failed::{self, Failure, Payload};
-use super::{EventError, Position, Verdict, too_large};
+use super::{EventError, Handle, Position, Verdict, too_large};
+use crate::fail_point;
 
 /// Runs the handler; the routes and the redelivery share it.
 #[derive(Clone)]
@@ -39,7 +40,12 @@ where
 
     pub(super) async fn deliver(&self, topic: App, position: Position, payload: &[u8]) -> Verdict {
         let verdict = match self.run(topic, payload).await {
-            Ok(()) => Verdict::Success,
+            Ok(handled) => {
+                if let Some(event_type) = handled {
+                    fail_point(format_args!("{}.{}.before_ack", self.subscriber, event_type.name()));
+                }
+                Verdict::Success
+            }
             Err(EventError::Retry(_)) => Verdict::Retry,
             Err(EventError::Drop(why)) => self.refuse(topic, position, payload, &why).await,
         };
@@ -61,28 +67,11 @@ where
         }
     }
 
-    /// Runs the handler on these bytes, if it is meant to see them.
-    pub(super) async fn run(&self, topic: App, payload: &[u8]) -> Result<(), EventError> {
-        let envelope = Envelope::from_slice(payload)
-            .map_err(|error| EventError::Drop(format!("{:#}", anyhow::Error::new(error))))?;
-        if envelope.source != topic {
-            return Err(EventError::Drop(format!(
-                "published by {} to the topic of {topic}",
-                envelope.source
-            )));
-        }
-        let row = envelope.event.event_type().row();
-        if !row.subscribers.contains(&self.subscriber) {
-            return Ok(());
-        }
-        let id = envelope.id;
-        let span = tracing::info_span!(
-            "event",
-            event.id = %id,
-            event.type = row.name,
-            event.subject = %envelope.subject,
-            event.sequence = envelope.sequence,
-        );
+    /// Runs the handler on these bytes, if it is meant to see them; says what it has handled.
+    pub(super) async fn run(&self, topic: App, payload: &[u8]) -> Result<Option<EventType>, EventError> {
+        let Some(envelope) = read(self.subscriber, topic, payload)? else { return Ok(None) };
+        let (id, event_type) = (envelope.id, envelope.event.event_type());
+        let span = span(&envelope);
         let outcome = (self.handle)(self.state.clone(), envelope).instrument(span.clone()).await;
         let _entered = span.enter();
         match &outcome {
@@ -94,7 +83,7 @@ where
             }
             Err(EventError::Drop(why)) => tracing::error!(why, "event refused"),
         }
-        outcome
+        outcome.map(|()| Some(event_type))
     }
 
     /// Writes why before it answers: a dead letter carries no reason.
@@ -109,6 +98,44 @@ where
             }
         }
     }
+}
+
+/// Runs a handler on the stored bytes of a failed event, as if they had just come from the topic of this name.
+///
+/// # Errors
+/// What the handler says, or that it is never to see such bytes.
+pub async fn run_again(
+    subscriber: App,
+    topic: &str,
+    payload: &[u8],
+    handle: &Handle,
+) -> Result<(), EventError> {
+    let topic =
+        App::from_name(topic).ok_or_else(|| EventError::Drop(format!("there is no topic {topic:?}")))?;
+    let Some(envelope) = read(subscriber, topic, payload)? else { return Ok(()) };
+    let span = span(&envelope);
+    handle(envelope).instrument(span).await
+}
+
+/// The event in these bytes, if the subscriber is meant to see it.
+fn read(subscriber: App, topic: App, payload: &[u8]) -> Result<Option<Envelope>, EventError> {
+    let envelope = Envelope::from_slice(payload)
+        .map_err(|error| EventError::Drop(format!("{:#}", anyhow::Error::new(error))))?;
+    if envelope.source != topic {
+        return Err(EventError::Drop(format!("published by {} to the topic of {topic}", envelope.source)));
+    }
+    let subscribes = envelope.event.event_type().row().subscribers.contains(&subscriber);
+    Ok(Some(envelope).filter(|_| subscribes))
+}
+
+fn span(envelope: &Envelope) -> tracing::Span {
+    tracing::info_span!(
+        "event",
+        event.id = %envelope.id,
+        event.type = envelope.event.event_type().name(),
+        event.subject = %envelope.subject,
+        event.sequence = envelope.sequence,
+    )
 }
 
 impl Verdict {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Outbox;
-use crate::{Sidecar, SidecarError};
+use crate::{Sidecar, SidecarError, fail_point};
 
 const POLL: Duration = Duration::from_millis(500);
 const REPORT: Duration = Duration::from_secs(5);
@@ -86,9 +86,12 @@ async fn publish_batch(pool: &PgPool, sidecar: &Sidecar, topic: App) -> Result<u
     if events.is_empty() {
         return Ok(0);
     }
+    fail_point(format_args!("{topic}.relay.before_publish"));
     sidecar.bulk_publish(topic, &events).await?;
+    fail_point(format_args!("{topic}.relay.after_publish"));
     let published = mark_published(&mut tx, &events).await?;
     tx.commit().await?;
+    fail_point(format_args!("{topic}.relay.after_mark"));
     Ok(published)
 }
 

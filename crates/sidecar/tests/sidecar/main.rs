@@ -5,6 +5,8 @@
 mod configuration;
 mod dead_letters;
 mod events;
+mod fail_points;
+mod gaps;
 mod guards;
 mod outbox;
 mod relay;

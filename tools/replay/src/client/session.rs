@@ -53,7 +53,8 @@ impl Session {
         Ok(Session { transport, credentials, token: Mutex::new(token) })
     }
 
-    pub(super) async fn ask<T: for<'de> Deserialize<'de>>(&self, call: Call) -> Result<T, CallError> {
+    /// Sends any call in this user's name, and reads its answer.
+    pub async fn ask<T: for<'de> Deserialize<'de>>(&self, call: Call) -> Result<T, CallError> {
         let operation = call.operation();
         let token = self.token(None).await?;
         let answer = match self.transport.send(&call.clone().token(&token)).await {

@@ -18,7 +18,7 @@ const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// One request, before it is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub struct Call {
     operation: Operation,
     path: String,
     query: Vec<(&'static str, String)>,
@@ -28,7 +28,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(operation: Operation) -> Call {
+    pub fn new(operation: Operation) -> Call {
         let path = operation.row().path.expect("invariant: only public operations are asked for");
         Call {
             operation,
@@ -44,17 +44,17 @@ impl Call {
         self.operation
     }
 
-    pub(super) fn path_parameter(mut self, name: &str, value: &str) -> Call {
+    pub fn path_parameter(mut self, name: &str, value: &str) -> Call {
         self.path = self.path.replace(&format!("{{{name}}}"), value);
         self
     }
 
-    pub(super) fn query(mut self, name: &'static str, value: &str) -> Call {
+    pub fn query(mut self, name: &'static str, value: &str) -> Call {
         self.query.push((name, value.to_owned()));
         self
     }
 
-    pub(super) fn query_if(mut self, name: &'static str, value: Option<String>) -> Call {
+    pub fn query_if(mut self, name: &'static str, value: Option<String>) -> Call {
         self.query.extend(value.map(|value| (name, value)));
         self
     }
@@ -64,12 +64,12 @@ impl Call {
         self
     }
 
-    pub(super) fn idempotency_key(mut self, key: &str) -> Call {
+    pub fn idempotency_key(mut self, key: &str) -> Call {
         self.idempotency_key = Some(key.to_owned());
         self
     }
 
-    pub(super) fn body<B: Serialize>(mut self, body: &B) -> Call {
+    pub fn body<B: Serialize>(mut self, body: &B) -> Call {
         self.body = Some(serde_json::to_vec(body).expect("invariant: requests are plain data"));
         self
     }

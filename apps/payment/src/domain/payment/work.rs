@@ -3,39 +3,44 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::event::PaymentOverdue;
 
+use super::task::Task;
 use super::{Out, Payment};
-use crate::domain::charge::pause;
-use crate::domain::effect::{Act, Call, Cause, Effect, ReceiptState};
-use crate::domain::{Charge, Doubt, Overdue, Step};
+use crate::domain::attempt::pause;
+use crate::domain::effect::{Act, Call, Effect, ReceiptState};
+use crate::domain::{Attempt, Charge, Doubt, Overdue, Step};
 
 /// Between two reports of a missing end; doubled at each.
 const FIRST_REPEAT: TimeDelta = TimeDelta::minutes(1);
 const MOST_DOUBLINGS: u32 = 6;
+/// Between two looks at an intent that waits for the customer.
+pub(super) const LOOK: TimeDelta = TimeDelta::seconds(3);
 
 impl Payment {
-    /// One step of work, if its time has come.
+    /// One step of work for whatever has waited longest.
     pub(super) fn work(&mut self, patience: TimeDelta, now: DateTime<Utc>, out: &mut Out) {
         self.report_overdue(now, out);
-        let before = self.charge.clone();
+        let before = (self.charge.clone(), self.refunds.clone());
         self.decide(now, out);
         // What was only now decided is written down before it is begun.
-        if self.charge != before {
+        if (&self.charge, &self.refunds) != (&before.0, &before.1) {
             return;
         }
-        let Some(attempt) = self.charge.attempt().filter(|attempt| attempt.at <= now) else {
+        let ready = self.attempts().filter(|(_, attempt)| attempt.at <= now);
+        let Some((task, attempt)) = ready.min_by_key(|(_, attempt)| attempt.at) else {
             return;
         };
+        let ticket = self.calls + 1;
         match attempt.step {
             Step::Planned => {
-                self.step(attempt, Step::Sent, now + patience);
-                self.note_receipt(ReceiptState::Sent, None, out);
-                self.call(self.act(), out);
+                self.step(&task, attempt, Step::Sent { ticket }, now + patience);
+                self.note_receipt(&task, ReceiptState::Sent, None, out);
+                self.call(self.act(&task), attempt, out);
             }
             Step::Doubtful(doubt) => {
-                self.step(attempt, Step::Asked(doubt), now + patience);
-                self.call(self.question(), out);
+                self.step(&task, attempt, Step::Asked { ticket, doubt }, now + patience);
+                self.call(self.question(&task), attempt, out);
             }
-            Step::Sent | Step::Asked(_) => self.doubt(Doubt::Silence, now, out),
+            Step::Sent { .. } | Step::Asked { .. } => self.doubt(&task, Doubt::Silence, now, out),
         }
     }
 
@@ -49,8 +54,8 @@ impl Payment {
         }
     }
 
-    fn call(&mut self, act: Option<Act>, out: &mut Out) {
-        let Some((act, attempt)) = act.zip(self.charge.attempt()) else {
+    fn call(&mut self, act: Option<Act>, attempt: Attempt, out: &mut Out) {
+        let Some(act) = act else {
             return;
         };
         self.calls += 1;
@@ -58,56 +63,51 @@ impl Payment {
         out.effects.push(Effect::Call(Call { ticket: self.calls, act, key }));
     }
 
-    /// What tells the outcome of the act in hand. Making an intent is never asked about: it is made again.
-    fn question(&self) -> Option<Act> {
-        match &self.charge {
-            Charge::Confirming { intent, .. } | Charge::Cancelling { intent, .. } => {
-                Some(Act::Read { intent: intent.clone() })
-            }
-            Charge::Refunding { intent, .. } => {
-                Some(Act::FindRefund { intent: intent.clone(), cause: Cause::FinalEnd })
-            }
-            Charge::Waiting
-            | Charge::Creating { .. }
-            | Charge::Authorised { .. }
-            | Charge::Free
-            | Charge::Captured { .. }
-            | Charge::Refunded { .. }
-            | Charge::RefundFailed { .. }
-            | Charge::Closed { .. } => None,
-        }
-    }
-
     /// The outcome of what was sent or asked is unknown. Nothing is concluded from that.
-    pub(super) fn doubt(&mut self, doubt: Doubt, now: DateTime<Utc>, out: &mut Out) {
-        let Some(attempt) = self.charge.attempt() else {
+    pub(super) fn doubt(&mut self, task: &Task, doubt: Doubt, now: DateTime<Utc>, out: &mut Out) {
+        let Some(attempt) = self.attempt(task) else {
             return;
         };
         let later = now + pause(self.calls);
         match attempt.step {
             Step::Planned | Step::Doubtful(_) => {}
-            Step::Asked(first) => self.step(attempt, Step::Doubtful(first), later),
-            Step::Sent => {
-                self.note_receipt(unanswered(doubt), None, out);
-                let refund = matches!(self.charge, Charge::Refunding { .. });
-                let attempt = match doubt {
-                    Doubt::StoredError | Doubt::Refused if !refund => attempt.under_new_key(),
-                    Doubt::StoredError | Doubt::Refused | Doubt::Silence | Doubt::ServerError => attempt,
+            Step::Asked { doubt: first, .. } => self.step(task, attempt, Step::Doubtful(first), later),
+            Step::Sent { .. } => {
+                self.note_receipt(task, unanswered(doubt), None, out);
+                let attempt = match (doubt, task) {
+                    (Doubt::StoredError | Doubt::Refused, Task::Charge | Task::Dispute(_)) => {
+                        attempt.under_new_key()
+                    }
+                    // Another key could make a second refund.
+                    (Doubt::StoredError | Doubt::Refused, Task::Refund(_))
+                    | (Doubt::Silence | Doubt::ServerError, _) => attempt,
                 };
-                match self.charge {
-                    Charge::Creating { .. } => self.plan_again(attempt, later, out),
-                    Charge::Waiting
-                    | Charge::Confirming { .. }
-                    | Charge::Cancelling { .. }
-                    | Charge::Authorised { .. }
-                    | Charge::Free
-                    | Charge::Captured { .. }
-                    | Charge::Refunding { .. }
-                    | Charge::Refunded { .. }
-                    | Charge::RefundFailed { .. }
-                    | Charge::Closed { .. } => self.step(attempt, Step::Doubtful(doubt), later),
+                if self.done_again(task) {
+                    self.plan_again(task, attempt, later, out);
+                } else {
+                    self.step(task, attempt, Step::Doubtful(doubt), later);
                 }
             }
+        }
+    }
+
+    /// Whether the act is simply done again, since nothing is lost by that.
+    fn done_again(&self, task: &Task) -> bool {
+        match task {
+            Task::Charge => match self.charge {
+                Charge::Creating { .. } | Charge::ActionRequired { .. } => true,
+                Charge::Waiting
+                | Charge::Confirming { .. }
+                | Charge::Cancelling { .. }
+                | Charge::Authorised { .. }
+                | Charge::Capturing { .. }
+                | Charge::Due { .. }
+                | Charge::Free { .. }
+                | Charge::Captured { .. }
+                | Charge::Closed { .. } => false,
+            },
+            Task::Refund(_) => false,
+            Task::Dispute(_) => true,
         }
     }
 }
