@@ -46,8 +46,6 @@ unit() {
 
 system() {
     names=$(system_tests)
-    # Faults under load are for `full`, with those that are drawn for ten minutes.
-    [ "${CARTWRIGHT_TEST-}" = full ] || names=$(printf '%s\n' "$names" | grep -vx chaos)
     [ -n "$names" ] || {
         echo "system-tests/Cargo.toml names no test with \`test = false\`" >&2
         return 1

@@ -322,3 +322,29 @@ fn no_path_of_one_machine() {
     });
     complain("no path of one machine", found.collect());
 }
+
+#[test]
+fn every_metric_and_every_setting_is_told_to_whoever_operates_it() {
+    let told = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    // Set by the launcher for the processes that it starts, or by a test for its own extent.
+    let inner = ["CARTWRIGHT_ROOT", "CARTWRIGHT_STACK", "CARTWRIGHT_PART", "CARTWRIGHT_TEST"];
+    let mut found = Vec::new();
+    for (name, text) in product() {
+        let code = before_tests(&text);
+        for (at, _) in code.match_indices("!(\"") {
+            let before = &code[..at];
+            let metric = ["counter", "gauge", "histogram"].iter().any(|kind| before.ends_with(kind));
+            let word = code[at + 3..].split('"').next().unwrap_or_default();
+            if metric && !told.contains(word) {
+                found.push(format!("{name}: the metric {word}"));
+            }
+        }
+        for (at, _) in code.match_indices("\"CARTWRIGHT_") {
+            let word = code[at + 1..].split(['"', ' ']).next().unwrap_or_default();
+            if !inner.contains(&word) && !told.contains(word) {
+                found.push(format!("{name}: the setting {word}"));
+            }
+        }
+    }
+    complain("docs/operations.md names it", found);
+}

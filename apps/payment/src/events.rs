@@ -89,7 +89,7 @@ pub async fn keep(
                 let hash = request_hash(order_id, &receipt.act).unwrap_or(START);
                 let last = receipts::find_last_receipt(tx, order_id).await?;
                 let line = receipt::link(order_id, last, &receipt, hash, now);
-                receipts::insert_receipt(tx, Uuid::now_v7(), order_id, &line).await?;
+                receipts::insert_receipt(tx, Uuid::now_v7(), order_id, &line, cause).await?;
             }
         }
     }

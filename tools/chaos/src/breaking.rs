@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use stack::process::Signal;
-use stack::{Instance, links};
+use stack::{Instance, links, say};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -58,6 +58,7 @@ impl Breaker {
     async fn inject(&self, planned: Planned, clock: Clock) -> Injected {
         clock.until(planned.at).await;
         let began = clock.now();
+        say::line(format_args!("  {:>4} s  {}", began / 1_000, planned.fault));
         let broken = self.strike(&planned).await;
         clock.until(planned.until()).await;
         let healed = self.heal(&planned).await;

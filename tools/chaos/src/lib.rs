@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use stack::Instance;
 use stack::trial::{Links, Replicas, Trial};
+use stack::{Instance, say};
 
 use breaking::Breaker;
 use checks::Check;
@@ -92,8 +92,10 @@ pub async fn run(instance: &Instance, wish: &Wish) -> anyhow::Result<Report> {
         switch_capture(&shop, wish.length, clock)
     );
 
+    say::line("  all is healed; waiting until everything has come to rest");
     let settled = settling::settled(instance, SETTLING).await;
     let settled_after = clock.now().saturating_sub(milliseconds(wish.length));
+    say::line("  looking at orders, money, stock and the books");
     let until = Instant::now() + CHECKING;
     let mut checks = look(instance, &shop, &mut outcomes, until).await?;
     let books = books::check(&shop, Instant::now() + CHECKING).await;

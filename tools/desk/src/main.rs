@@ -1,15 +1,14 @@
 //! `desk ERRAND`: reads the arguments, does the errand, prints what is to be said.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
 use desk::{Errand, Said};
+use replay::Door;
 use replay::client::Client;
-use replay::{Credentials, administrator};
 
 /// Asks and acts as whoever operates the shop.
 #[derive(Parser)]
@@ -17,17 +16,8 @@ use replay::{Credentials, administrator};
 struct Arguments {
     #[command(subcommand)]
     errand: Errand,
-    /// The gateway's public address.
-    #[arg(long, global = true, env = "CARTWRIGHT_GATEWAY", default_value = "http://127.0.0.1:8080")]
-    gateway: String,
-    /// The administrator's sign-in; otherwise it is read from the local secret store.
-    #[arg(long, global = true, env = "CARTWRIGHT_ADMINISTRATOR_EMAIL")]
-    administrator_email: Option<String>,
-    #[arg(long, global = true, env = "CARTWRIGHT_ADMINISTRATOR_PASSWORD", hide_env_values = true)]
-    administrator_password: Option<String>,
-    /// Where the running system keeps its files, the secret store among them.
-    #[arg(long, global = true, env = "CARTWRIGHT_HOME", default_value = ".local")]
-    home: PathBuf,
+    #[command(flatten)]
+    door: Door,
     /// Seconds for which a request is repeated while it is turned away or not answered.
     #[arg(long, global = true, default_value_t = 30)]
     patience: u64,
@@ -47,14 +37,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<Said> {
-    let credentials = match (arguments.administrator_email, arguments.administrator_password) {
-        (Some(email), Some(password)) => Credentials { email, password },
-        (None, None) => administrator::read(&administrator::secrets_file(&arguments.home))?,
-        (Some(_), None) | (None, Some(_)) => {
-            bail!("give both --administrator-email and --administrator-password, or neither")
-        }
-    };
-    let client = Client::new(&arguments.gateway, Duration::from_secs(arguments.patience))
+    let credentials = arguments.door.administrator()?;
+    let client = Client::new(&arguments.door.gateway(), Duration::from_secs(arguments.patience))
         .context("cannot make an HTTP client")?;
     let email = credentials.email.clone();
     let session = client.log_in(credentials).await.with_context(|| format!("cannot log in as {email}"))?;

@@ -8,6 +8,7 @@ pub mod checks;
 pub mod client;
 pub mod country;
 pub mod customers;
+pub mod door;
 pub mod import;
 pub mod latency;
 pub mod orders;
@@ -24,6 +25,7 @@ use anyhow::{Context, bail};
 use chrono::Utc;
 
 pub use client::Credentials;
+pub use door::Door;
 pub use progress::Show;
 pub use report::Report;
 pub use sales::Source;

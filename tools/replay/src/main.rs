@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
-use replay::{Credentials, Options, Report, Show, Source, administrator, customers};
+use replay::{Door, Options, Report, Show, Source, customers};
 
 /// Pushes a real shop's orders through the gateway and checks that everything agrees at the end.
 #[derive(Parser)]
@@ -15,20 +15,11 @@ use replay::{Credentials, Options, Report, Show, Source, administrator, customer
 struct Arguments {
     /// A file of the same shape as the one that comes along (tools/replay/data), which is taken otherwise.
     file: Option<PathBuf>,
-    /// The gateway's public address.
-    #[arg(long, env = "CARTWRIGHT_GATEWAY", default_value = "http://127.0.0.1:8080")]
-    gateway: String,
+    #[command(flatten)]
+    door: Door,
     /// Requests under way at once.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
-    /// The administrator's sign-in; otherwise it is read from the local secret store.
-    #[arg(long, env = "CARTWRIGHT_ADMINISTRATOR_EMAIL")]
-    administrator_email: Option<String>,
-    #[arg(long, env = "CARTWRIGHT_ADMINISTRATOR_PASSWORD", hide_env_values = true)]
-    administrator_password: Option<String>,
-    /// Where the running system keeps its files, the secret store among them.
-    #[arg(long, env = "CARTWRIGHT_HOME", default_value = ".local")]
-    home: PathBuf,
     /// The customers' passwords follow from it; their accounts are test data.
     #[arg(long, default_value = customers::DEFAULT_SEED)]
     seed: String,
@@ -73,13 +64,7 @@ async fn replay(arguments: Arguments) -> anyhow::Result<Report> {
 }
 
 fn options(arguments: Arguments) -> anyhow::Result<Options> {
-    let administrator = match (arguments.administrator_email, arguments.administrator_password) {
-        (Some(email), Some(password)) => Credentials { email, password },
-        (None, None) => administrator::read(&administrator::secrets_file(&arguments.home))?,
-        (Some(_), None) | (None, Some(_)) => {
-            bail!("give both --administrator-email and --administrator-password, or neither")
-        }
-    };
+    let administrator = arguments.door.administrator()?;
     Ok(Options {
         source: arguments.file.map_or(Source::Shipped, Source::File),
         concurrency: arguments.concurrency.into(),
@@ -87,7 +72,7 @@ fn options(arguments: Arguments) -> anyhow::Result<Options> {
         patience: Duration::from_secs(arguments.patience),
         longest_wait: Duration::from_secs(arguments.longest_wait),
         show: Show::suitable(),
-        ..Options::new(arguments.gateway, administrator)
+        ..Options::new(arguments.door.gateway(), administrator)
     })
 }
 

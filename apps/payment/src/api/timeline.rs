@@ -10,6 +10,7 @@ use web::{Json, Problem};
 
 use crate::app::App;
 use crate::domain::Record;
+use crate::store::payments::Trail;
 use crate::store::records::RecordShown;
 use crate::store::resolutions::ResolutionShown;
 use crate::store::{receipts, records, resolutions};
@@ -20,11 +21,11 @@ pub async fn read_payment_timeline(
 ) -> Result<Json<TimelinePart>, Problem> {
     let mut tx = app.snapshot().await?;
     let decided = resolutions::list_resolutions(&mut tx, query.order_id).await?;
-    let done = receipts::list_receipts(&mut tx, &[query.order_id]).await?;
+    let done = receipts::list_traced_receipts(&mut tx, query.order_id).await?;
     let recorded = records::list_records(&mut tx, query.order_id).await?;
     tx.commit().await?;
     let mut entries: Vec<_> = decided.into_iter().map(command).collect();
-    entries.extend(done.into_iter().map(|(_, line)| receipt(line)));
+    entries.extend(done.into_iter().map(receipt));
     entries.extend(recorded.into_iter().map(effect));
     // Stable, so that of one moment what was asked comes first, then what was done, then what followed.
     entries.sort_by_key(|entry| entry.at);
@@ -45,15 +46,15 @@ fn command(shown: ResolutionShown) -> TimelineEntry {
     }
 }
 
-fn receipt(line: ReceiptLine) -> TimelineEntry {
+fn receipt((line, trail): (ReceiptLine, Trail)) -> TimelineEntry {
     let repeated = line.attempt > 1 && line.state == "planned";
     TimelineEntry {
         at: line.at,
         kind: if repeated { EntryKind::Retried } else { EntryKind::Receipt },
         name: format!("{}_{}", line.kind, line.state),
         who: own_name(),
-        cause: None,
-        trace_id: None,
+        cause: trail.causation_id,
+        trace_id: trail.traceparent.as_deref().and_then(trace_id),
         detail: json!({
             "sequence": line.sequence, "key": line.key, "attempt": line.attempt, "reference": line.provider_reference,
         }),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::OrderId;
 use sidecar::fail_points;
-use sqlx::PgConnection;
+use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use super::Turn;
 use crate::app::App;
-use crate::domain::webhook::Verdict;
+use crate::domain::webhook::{Told, Verdict};
 use crate::domain::{Input, Payment};
 use crate::events;
 use crate::store::payments::{self, StoredPayment, Trail};
@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_secs(1);
 const TRIED_FOR: TimeDelta = TimeDelta::days(1);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 const MOST_DOUBLINGS: u32 = 10;
+/// What the table takes.
+const LONGEST_DETAIL: usize = 255;
 /// What was applied is kept for so long.
 const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
@@ -80,34 +82,63 @@ pub async fn apply_once(app: &App) -> Result<Turn, sqlx::Error> {
         return Ok(Turn::Idle);
     };
     let fate = apply(&mut tx, &event, now).await?;
-    webhooks::update_event(&mut tx, &event.told.event_id, &fate).await?;
+    webhooks::update_event(&mut tx, &event.id, &fate).await?;
     fail_points::commit(tx, contracts::App::Payment, "webhook").await?;
     note(&event, &fate);
     app.wake();
     Ok(Turn::Worked)
 }
 
-async fn apply(tx: &mut PgConnection, event: &WaitingEvent, now: DateTime<Utc>) -> Result<Fate, sqlx::Error> {
-    let told = &event.told;
-    let Some(order_id) = find_order(tx, event).await? else {
-        return Ok(keep_waiting(event, "it names no order that is known", now));
+/// What cannot be read, the event or its payment, waits as well: it must not keep those behind it.
+async fn apply(
+    tx: &mut Transaction<'_, Postgres>,
+    event: &WaitingEvent,
+    now: DateTime<Utc>,
+) -> Result<Fate, sqlx::Error> {
+    let told = match &event.told {
+        Ok(told) => told,
+        Err(unreadable) => return Ok(keep_waiting(event, unreadable, now)),
+    };
+    let mut inner = tx.begin().await?;
+    match take(&mut inner, told, now).await {
+        Ok(Taken::Ended(fate)) => {
+            inner.commit().await?;
+            Ok(fate)
+        }
+        Ok(Taken::MatchesNothing(what)) => Ok(keep_waiting(event, what, now)),
+        Err(sqlx::Error::Decode(unreadable)) => {
+            inner.rollback().await?;
+            Ok(keep_waiting(event, &unreadable.to_string(), now))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+enum Taken {
+    Ended(Fate),
+    MatchesNothing(&'static str),
+}
+
+async fn take(tx: &mut PgConnection, told: &Told, now: DateTime<Utc>) -> Result<Taken, sqlx::Error> {
+    let Some(order_id) = find_order(tx, told).await? else {
+        return Ok(Taken::MatchesNothing("it names no order that is known"));
     };
     let Some(stored) = payments::lock_payment(tx, order_id).await? else {
-        return Ok(keep_waiting(event, "the order is not known yet", now));
+        return Ok(Taken::MatchesNothing("the order is not known yet"));
     };
     Ok(match told.verdict(&stored.payment) {
         Verdict::Apply(input) => {
             take_in(tx, stored, vec![*input], &told.event_id, now).await?;
-            Fate::Applied
+            Taken::Ended(Fate::Applied)
         }
-        Verdict::Ignore => Fate::Ignored,
-        Verdict::Unmatched(what) => keep_waiting(event, what, now),
-        Verdict::Differs(detail) => Fate::Differs { detail },
+        Verdict::Ignore => Taken::Ended(Fate::Ignored),
+        Verdict::Unmatched(what) => Taken::MatchesNothing(what),
+        Verdict::Differs(detail) => Taken::Ended(Fate::Differs { detail }),
     })
 }
 
-async fn find_order(tx: &mut PgConnection, event: &WaitingEvent) -> Result<Option<OrderId>, sqlx::Error> {
-    match (event.told.order_id, &event.told.intent) {
+async fn find_order(tx: &mut PgConnection, told: &Told) -> Result<Option<OrderId>, sqlx::Error> {
+    match (told.order_id, &told.intent) {
         (Some(order_id), _) => Ok(Some(order_id)),
         (None, Some(intent)) => webhooks::find_order_of_intent(tx, intent).await,
         (None, None) => Ok(None),
@@ -133,7 +164,7 @@ pub(super) async fn take_in(
 }
 
 fn keep_waiting(event: &WaitingEvent, detail: &str, now: DateTime<Utc>) -> Fate {
-    let detail = detail.to_owned();
+    let detail: String = detail.chars().take(LONGEST_DETAIL).collect();
     if now - event.received_at >= TRIED_FOR {
         return Fate::Unmatched { detail };
     }
@@ -142,7 +173,7 @@ fn keep_waiting(event: &WaitingEvent, detail: &str, now: DateTime<Utc>) -> Fate 
 }
 
 fn note(event: &WaitingEvent, fate: &Fate) {
-    let (id, kind) = (&event.told.event_id, &event.told.kind);
+    let (id, kind) = (&event.id, &event.kind);
     match fate {
         Fate::Applied | Fate::Ignored => {
             tracing::info!(provider.event = id, provider.kind = kind, "took an event of the provider");

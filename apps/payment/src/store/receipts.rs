@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::illegal;
+use super::payments::Trail;
 use super::row::{count, number};
 
 #[derive(Debug)]
@@ -43,11 +44,12 @@ pub async fn insert_receipt(
     id: Uuid,
     order_id: OrderId,
     line: &ReceiptLine,
+    trail: &Trail,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into receipt (id, order_id, sequence, kind, key, request_hash, state, provider_reference, attempt,
-             at, previous_hash, hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             at, previous_hash, hash, causation_id, traceparent)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         id,
         order_id.0,
         line.sequence,
@@ -59,7 +61,9 @@ pub async fn insert_receipt(
         number(line.attempt),
         line.at,
         line.previous_hash.as_slice(),
-        line.hash.as_slice()
+        line.hash.as_slice(),
+        trail.causation_id,
+        trail.traceparent
     )
     .execute(tx)
     .await?;
@@ -82,6 +86,22 @@ pub async fn list_receipts(
     .fetch_all(db)
     .await?;
     rows.into_iter().map(|row| Ok((OrderId(row.order_id), ReceiptLine::try_from(row)?))).collect()
+}
+
+/// An order's receipts with what each was written for.
+pub async fn list_traced_receipts(
+    db: &mut PgConnection,
+    order_id: OrderId,
+) -> Result<Vec<(ReceiptLine, Trail)>, sqlx::Error> {
+    let lines = list_receipts(&mut *db, &[order_id]).await?;
+    let trails = sqlx::query_as!(
+        Trail,
+        "select causation_id, traceparent from receipt where order_id = $1 order by sequence",
+        order_id.0
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(lines.into_iter().map(|(_, line)| line).zip(trails).collect())
 }
 
 impl TryFrom<ReceiptRow> for ReceiptLine {

@@ -17,9 +17,12 @@ const UNREADABLE: &str = "unreadable";
 /// An event that waits to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingEvent {
-    pub told: Told,
+    pub id: String,
+    pub kind: String,
     pub received_at: DateTime<Utc>,
     pub tries: u32,
+    /// What it says, or why its row cannot be read: a newer release may have written it.
+    pub told: Result<Told, String>,
 }
 
 /// What became of an event.
@@ -112,7 +115,7 @@ pub async fn lock_waiting_event(
     )
     .fetch_optional(tx)
     .await?;
-    row.map(WaitingEvent::try_from).transpose()
+    Ok(row.map(WaitingEvent::from))
 }
 
 /// Writes what became of an event that is locked.
@@ -235,26 +238,32 @@ impl Columns {
     }
 }
 
-impl TryFrom<EventRow> for WaitingEvent {
-    type Error = sqlx::Error;
-
-    fn try_from(row: EventRow) -> Result<WaitingEvent, sqlx::Error> {
-        let object = row.object()?;
-        let told = Told {
-            event_id: row.id,
-            kind: row.kind,
-            told_at: row.told_at,
-            object_id: row.object_id,
-            intent: row.intent_id.map(IntentId),
-            order_id: row.order_id.map(OrderId),
-            object,
-        };
-        let tries = u32::try_from(row.tries).map_err(|_| illegal("provider_event", "tries are negative"))?;
-        Ok(WaitingEvent { told, received_at: row.received_at, tries })
+impl From<EventRow> for WaitingEvent {
+    fn from(row: EventRow) -> WaitingEvent {
+        WaitingEvent {
+            id: row.id.clone(),
+            kind: row.kind.clone(),
+            received_at: row.received_at,
+            tries: row.tries.unsigned_abs(),
+            told: row.told().map_err(|error| error.to_string()),
+        }
     }
 }
 
 impl EventRow {
+    fn told(self) -> Result<Told, sqlx::Error> {
+        let object = self.object()?;
+        Ok(Told {
+            event_id: self.id,
+            kind: self.kind,
+            told_at: self.told_at,
+            object_id: self.object_id,
+            intent: self.intent_id.map(IntentId),
+            order_id: self.order_id.map(OrderId),
+            object,
+        })
+    }
+
     fn object(&self) -> Result<Object, sqlx::Error> {
         let unknown = || illegal("provider_event", "unknown state");
         let money = money(self.amount, self.currency.as_deref())?;

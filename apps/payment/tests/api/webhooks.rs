@@ -213,6 +213,34 @@ async fn an_intent_that_is_not_known_yet_waits_and_is_tried_again(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "payment::app::MIGRATOR")]
+async fn an_event_or_a_payment_that_nobody_can_read_keeps_only_itself_waiting(db: PgPool) {
+    let house = House::new(db).await;
+    let (odd, broken, good) = (
+        house.begin("pm_card_visa").await,
+        house.begin("pm_card_visa").await,
+        house.begin("pm_card_visa").await,
+    );
+    house.work_through().await;
+    for (id, order) in [("evt_1", &odd), ("evt_2", &broken), ("evt_3", &good)] {
+        tell(&house, id, "payment_intent.succeeded", &intent(&house, order).await).await;
+    }
+    let db = &house.app.db;
+    sqlx::query("update provider_event set status = 'of_a_newer_release' where id = 'evt_1'")
+        .execute(db)
+        .await
+        .unwrap();
+    sqlx::query("update payment set currency = 'XXX' where order_id = $1")
+        .bind(broken.order_id.0)
+        .execute(db)
+        .await
+        .unwrap();
+    apply(&house).await;
+    let fates = fates(&house).await;
+    assert_eq!(&fates[..2], ["waiting", "waiting"]);
+    assert_ne!(fates[2], "waiting");
+}
+
+#[sqlx::test(migrator = "payment::app::MIGRATOR")]
 async fn what_matches_nothing_is_kept_and_shown_to_staff(db: PgPool) {
     let house = House::new(db).await;
     let stranger = json!({"id": "pi_1", "status": "succeeded", "currency": "gbp", "amount_received": 5,
