@@ -15,12 +15,12 @@ const PIECES: i64 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drive {
     Bought,
-    /// The card processor charges and does not answer.
+    /// The card processor charges, does not answer, and tells nothing later.
     Unanswered,
     Declined,
     /// Bought and cancelled, so that the money goes back.
     Cancelled,
-    /// As that; the card processor makes the refund and does not answer.
+    /// As that; the card processor makes the refund, does not answer, and tells nothing later.
     RefundUnanswered,
     /// Captured when it is shipped, then delivered.
     ShippedLater,
@@ -44,9 +44,9 @@ impl Drive {
 
     const fn card(self) -> &'static str {
         match self {
-            Drive::Unanswered => "pm_charge_no_answer",
+            Drive::Unanswered => "pm_charge_no_word",
             Drive::Declined => "pm_card_chargeDeclined",
-            Drive::RefundUnanswered => "pm_refund_no_answer",
+            Drive::RefundUnanswered => "pm_refund_no_word",
             Drive::Bought | Drive::Cancelled | Drive::ShippedLater | Drive::Returned | Drive::Expired => {
                 "pm_card_visa"
             }

@@ -20,6 +20,8 @@ struct TestCard {
 enum Quirk {
     None,
     Fault(Fault),
+    /// It goes wrong, and no webhook tells what became of it.
+    Unheard(Fault),
     /// How the webhooks about it travel.
     Webhooks(Delivery),
     /// The first refund of an intent is made, and comes to nothing later.
@@ -91,7 +93,7 @@ pub enum Times {
     Always,
 }
 
-static CARDS: [TestCard; 43] = [
+static CARDS: [TestCard; 45] = [
     card("pm_card_visa", Verdict::Approve),
     card("pm_card_mastercard", Verdict::Approve),
     card("pm_card_amex", Verdict::Approve),
@@ -135,6 +137,8 @@ static CARDS: [TestCard; 43] = [
     odd("pm_webhook_twice", Quirk::Webhooks(Delivery::Twice)),
     odd("pm_webhook_late", Quirk::Webhooks(Delivery::Late)),
     odd("pm_webhook_never", Quirk::Webhooks(Delivery::Never)),
+    unheard("pm_charge_no_word", Act::Confirm),
+    unheard("pm_refund_no_word", Act::Refund),
 ];
 
 impl Token {
@@ -156,8 +160,12 @@ impl Token {
 
     pub fn fault_at(self, act: Act) -> Option<Fault> {
         match self.0.quirk {
-            Quirk::Fault(fault) if fault.act == act => Some(fault),
-            Quirk::Fault(_) | Quirk::Webhooks(_) | Quirk::FirstRefundFails | Quirk::None => None,
+            Quirk::Fault(fault) | Quirk::Unheard(fault) if fault.act == act => Some(fault),
+            Quirk::Fault(_)
+            | Quirk::Unheard(_)
+            | Quirk::Webhooks(_)
+            | Quirk::FirstRefundFails
+            | Quirk::None => None,
         }
     }
 
@@ -165,6 +173,7 @@ impl Token {
     pub fn delivery(self) -> Delivery {
         match self.0.quirk {
             Quirk::Webhooks(delivery) => delivery,
+            Quirk::Unheard(_) => Delivery::Never,
             Quirk::Fault(_) | Quirk::FirstRefundFails | Quirk::None => Delivery::Prompt,
         }
     }
@@ -250,6 +259,12 @@ const fn card(name: &'static str, verdict: Verdict) -> TestCard {
 
 const fn faulty(name: &'static str, act: Act, effect: Effect, reply: Reply, times: Times) -> TestCard {
     odd(name, Quirk::Fault(Fault { act, effect, reply, times }))
+}
+
+/// Done once, and never told.
+const fn unheard(name: &'static str, act: Act) -> TestCard {
+    let fault = Fault { act, effect: Effect::Done, reply: Reply::Silence, times: Times::Once };
+    odd(name, Quirk::Unheard(fault))
 }
 
 const fn odd(name: &'static str, quirk: Quirk) -> TestCard {
