@@ -22,7 +22,7 @@ use schedule::{Schedule, Tally};
 
 /// `./taskw test:full` runs all of them, `./taskw test` the first few.
 const SCHEDULES: u64 = 2_000;
-const FIRST_SCHEDULES: u64 = 100;
+const FIRST_SCHEDULES: u64 = 400;
 /// The books are checked after so many schedules.
 const BETWEEN_BOOKS: u64 = 100;
 /// Each with databases of its own, so that they keep the machine busy together.
