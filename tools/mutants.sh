@@ -53,8 +53,9 @@ copy_sources() {
 take_over_dependencies() {
     [ ! -d "$work/target/debug/deps" ] || return 0
     echo "taking over what is compiled already"
-    cp -al target/debug/deps target/debug/build "$work/target/debug/"
-    cp -a target/debug/.fingerprint "$work/target/debug/"
+    cp -al target/debug/deps "$work/target/debug/"
+    # What build scripts left is written again in place: as links these files would make target/ stale, too.
+    cp -a target/debug/build target/debug/.fingerprint "$work/target/debug/"
 }
 
 # The lines of that kind before a patch.

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Runs the tests, says how long each part took, and leaves nothing running.
-# Usage: tools/test.sh [check|unit|system|full]…   (without names: check, unit and system)
+# Usage: tools/test.sh [check|unit|system|chaos|mutants|full]…   (without names: check, unit and system)
 #
 # check   formatting, lints, dependency rules, rendered files
 # unit    everything that needs no more than PostgreSQL, which is started for it
 # system  the tests that start the whole stack: in system-tests/Cargo.toml they stand with `test = false`
-# full    all of these, with every fail point walked, then ten minutes of faults and the mutants
+# chaos   ten minutes of faults on the whole stack, by CHAOS_SEED or a seed of today
+# mutants each wall taken out in turn: something must turn red
+# full    all of these, with every fail point walked and every schedule of the handlers
 set -u
 
 cd "$(dirname -- "$0")/.."
