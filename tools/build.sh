@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds what this repository runs: the tools in .local/tools and the programs in target/debug.
-# Usage: tools/build.sh [daprd|sentry|dapr|kafka|postgres|rust|toxiproxy|stripe-mock|operator|injector]…
+# Usage: tools/build.sh [daprd|sentry|dapr|kafka|postgres|rust|toxiproxy|stripe-mock|schemathesis|operator|injector]…
 # Without names: everything that `./taskw up` needs, and toxiproxy and stripe-mock for the tests. What is up to date is not touched.
 #
 # Each tool is made in .local/tools/.building and then moved into place, and its stamp (a hash
@@ -19,6 +19,7 @@ strip='-s -w'
 
 go_lane='daprd sentry dapr toxiproxy stripe-mock operator injector'
 maven_lane='kafka postgres'
+python_lane='schemathesis'
 
 # The file that must exist for a tool to count as installed.
 product() {
@@ -26,13 +27,14 @@ product() {
         daprd | sentry | dapr | operator | injector) echo "$tools/dapr/$1" ;;
         kafka) echo "$tools/kafka/libs" ;;
         toxiproxy | stripe-mock) echo "$tools/$1/$1" ;;
+        schemathesis) echo "$tools/$1/bin/python" ;;
         postgres) echo "$tools/postgres/bin/postgres" ;;
     esac
 }
 
 stamp() {
     case $1 in
-        kafka | postgres | toxiproxy | stripe-mock) echo "$tools/$1/.stamp" ;;
+        kafka | postgres | toxiproxy | stripe-mock | schemathesis) echo "$tools/$1/.stamp" ;;
         *) echo "$tools/dapr/.$1.stamp" ;;
     esac
 }
@@ -43,12 +45,14 @@ fingerprint() {
         uname -sm
         case $1 in
             daprd) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum tools/dapr/daprd/*.go ;;
-            sentry | operator | injector) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum ;;
+            sentry) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum tools/dapr/sentry/*.go ;;
+            operator | injector) echo "$strip"; cat tools/dapr/go.mod tools/dapr/go.sum ;;
             dapr) echo "$strip"; cat tools/dapr/cli/go.mod tools/dapr/cli/go.sum ;;
             toxiproxy) echo "$strip"; cat tools/toxiproxy/go.mod tools/toxiproxy/go.sum ;;
             stripe-mock) echo "$strip"; cat tools/stripe/go.mod tools/stripe/go.sum ;;
             kafka) cat tools/kafka/pom.xml ;;
             postgres) cat tools/postgres/pom.xml tools/postgres/Unpack.java ;;
+            schemathesis) python3 --version; cat tools/schemathesis/requirements.txt ;;
         esac
     } | sha256sum | cut -c1-64
 }
@@ -69,11 +73,13 @@ outdated() {
 make() {
     case $1 in
         daprd) make_go daprd tools/dapr ./daprd ;;
-        sentry | operator | injector) make_go "$1" tools/dapr "github.com/dapr/dapr/cmd/$1" ;;
+        sentry) make_go sentry tools/dapr ./sentry ;;
+        operator | injector) make_go "$1" tools/dapr "github.com/dapr/dapr/cmd/$1" ;;
         dapr) make_go dapr tools/dapr/cli github.com/dapr/cli ;;
         toxiproxy) make_test_tool toxiproxy tools/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server ;;
         stripe-mock) make_test_tool stripe-mock tools/stripe github.com/stripe/stripe-mock ;;
         kafka) make_kafka ;;
+        schemathesis) make_schemathesis ;;
         postgres) make_postgres ;;
         rust) cargo build --workspace --bins ;;
     esac
@@ -126,6 +132,15 @@ make_postgres() {
     install_folder postgres
 }
 
+# A place of its own for Python's packages, each by the hash in the locked list.
+make_schemathesis() {
+    sh tools/doctor.sh python
+    python3 -m venv "$building/schemathesis"
+    "$building/schemathesis/bin/python" -m pip install --disable-pip-version-check --require-hashes \
+        --requirement tools/schemathesis/requirements.txt
+    install_folder schemathesis
+}
+
 # The stamp travels inside the folder, so that both appear at once.
 install_folder() {
     fingerprint "$1" >"$building/$1/.stamp"
@@ -156,6 +171,7 @@ progress() {
     log=$building/$1.log
     case $1 in
         kafka | postgres) count=$(grep -c 'Downloaded from' "$log") || true; unit=files ;;
+        schemathesis) count=$(grep -c '^Collecting ' "$log") || true; unit=packages ;;
         rust) count=$(grep -c ' Compiling ' "$log") || true; unit=crates ;;
         *) count=$(grep -vc '^go: ' "$log") || true; unit=packages ;;
     esac
@@ -168,7 +184,7 @@ progress() {
 
 report_progress() {
     line=
-    for kind in go maven rust; do
+    for kind in go maven python rust; do
         [ -f "$building/$kind.now" ] || continue
         step=$(cat "$building/$kind.now")
         [ -f "$building/$step.log" ] || continue
@@ -263,7 +279,7 @@ build() {
     for name in "$@"; do
         case $name in
             rust) rust=yes ;;
-            daprd | sentry | dapr | toxiproxy | stripe-mock | operator | injector | kafka | postgres) wanted="$wanted $name" ;;
+            daprd | sentry | dapr | toxiproxy | stripe-mock | schemathesis | operator | injector | kafka | postgres) wanted="$wanted $name" ;;
             *) echo "there is nothing called '$name' to build"; sed -n 's/^# Usage: //p' "$script"; exit 2 ;;
         esac
     done
@@ -277,6 +293,7 @@ build() {
         [ -z "$missing" ] || echo "to build: $missing$([ "$rust" = no ] || echo ' rust')"
         start_lane go $(among "$go_lane" "$missing")
         start_lane maven $(among "$maven_lane" "$missing")
+        start_lane python $(among "$python_lane" "$missing")
         [ "$rust" = no ] || start_lane rust rust
         wait_for_lanes || exit 1
         say "everything is built"

@@ -31,4 +31,5 @@ if command -v gofmt >/dev/null 2>&1; then
     step "Go formatting" test -z "$(gofmt -l tools/dapr)"
 fi
 step "rendered files" target/debug/stack render --check
+step "the API's documents" target/debug/describe --check
 exit "$failed"

@@ -2,6 +2,7 @@
 # Says what this machine lacks to build and run the stack, and the one command that brings it.
 # Usage: tools/doctor.sh            everything; ends with 1 if something needed is missing
 #        tools/doctor.sh programs   only the programs that a build needs; silent when all are there
+#        tools/doctor.sh python     only what Schemathesis needs; silent when it is there
 set -u
 
 cd "$(dirname -- "$0")/.."
@@ -10,11 +11,14 @@ root=$(pwd -P)
 rust_wanted=1.94
 go_wanted=1.26
 jdk_wanted=17
+python_wanted=3.11
 disk_wanted_mib=8000
 memory_wanted_mib=4000
 
 only_programs=no
-[ "${1-}" != programs ] || only_programs=yes
+case ${1-} in
+    programs | python) only_programs=yes ;;
+esac
 missing=0
 
 # --- Saying it ----------------------------------------------------------------------------------
@@ -144,6 +148,21 @@ check_system_programs() {
     present sha256sum || lacking "sha256sum, part of coreutils" "$(install coreutils coreutils coreutils)"
 }
 
+# The tests alone need it: Schemathesis sends what follows from the OpenAPI document.
+check_python() {
+    how=$(install python3-venv python3 python)
+    what="Python ≥ $python_wanted with venv, which ./taskw test needs for Schemathesis"
+    if ! present python3; then
+        lacking "$what" "$how"
+    elif ! at_least "$(python3 --version 2>&1 | first_version)" "$python_wanted"; then
+        lacking "$what (found $(python3 --version 2>&1 | first_version))" "$how"
+    elif ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+        lacking "$what (this Python has no venv)" "$how"
+    else
+        good "Python $(python3 --version 2>&1 | first_version) with venv"
+    fi
+}
+
 check_optional_programs() {
     if cargo deny --version >/dev/null 2>&1; then
         good "cargo-deny"
@@ -265,12 +284,17 @@ LISTENERS
 
 # --- The whole ----------------------------------------------------------------------------------
 
+if [ "${1-}" = python ]; then
+    check_python
+    exit "$missing"
+fi
 section "programs"
 check_rust
 check_go
 check_java
 check_system_programs
 if [ "$only_programs" = no ]; then
+    check_python
     check_optional_programs
     section "machine"
     check_system

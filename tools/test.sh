@@ -1,12 +1,13 @@
 #!/bin/sh
 # Runs the tests, says how long each part took, and leaves nothing running.
-# Usage: tools/test.sh [check|unit|system|chaos|mutants|full]…   (without names: check, unit and system)
+# Usage: tools/test.sh [check|unit|system|schemathesis|chaos|mutants|full]…   (without names: check, unit and system)
 #
 # check   formatting, lints, dependency rules, rendered files
 # unit    everything that needs no more than PostgreSQL, which is started for it
 # system  the tests that start the whole stack: in system-tests/Cargo.toml they stand with `test = false`
 # chaos   ten minutes of faults on the whole stack, by CHAOS_SEED or a seed of today
 # mutants each wall taken out in turn: something must turn red
+# schemathesis  Schemathesis with all its cases against the whole stack; `system` has a short run of it
 # full    all of these, with every fail point walked and every schedule of the handlers
 set -u
 
@@ -54,8 +55,14 @@ system() {
     }
     # One after another: each starts a stack of its own on the same ports.
     for name in $names; do
+        [ "$name" != schemathesis ] || sh tools/build.sh schemathesis || return 1
         cargo test --workspace --test "$name" -- --test-threads=1 --nocapture || return 1
     done
+}
+
+schemathesis() {
+    sh tools/build.sh schemathesis || return 1
+    CARTWRIGHT_TEST=full cargo test --workspace --test schemathesis -- --nocapture
 }
 
 # Faults for ten minutes, by a seed of today, so that every day tries others.
@@ -118,14 +125,14 @@ trap 'leave_nothing_running; exit 130' INT TERM HUP
 case ${1-} in
     '') set -- check unit system ;;
     full)
-        set -- check unit system chaos mutants
+        set -- check unit system schemathesis chaos mutants
         # The fail points' own tests look at it.
         export CARTWRIGHT_TEST=full
         ;;
 esac
 for part in "$@"; do
     case $part in
-        check | unit | system | chaos | mutants) ;;
+        check | unit | system | schemathesis | chaos | mutants) ;;
         *)
             echo "there is no part '$part'" >&2
             sed -n 's/^# Usage: //p' "$0" >&2

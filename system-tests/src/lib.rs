@@ -1,1 +1,3 @@
-//! What the system tests share: where the repository lies, and the stack under test.
+//! What the system tests share: the targets that any bytes are thrown at.
+
+pub mod targets;

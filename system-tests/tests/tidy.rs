@@ -278,7 +278,11 @@ fn one_name_for_each_service_everywhere() {
 
 #[test]
 fn what_all_databases_share_is_the_same_everywhere() {
-    for migration in ["20261122000000_create_messaging.sql", "20261123000000_extend_messaging.sql"] {
+    for migration in [
+        "20261122000000_create_messaging.sql",
+        "20261123000000_extend_messaging.sql",
+        "20261124300000_keep_etags.sql",
+    ] {
         let texts: BTreeSet<String> = App::ALL
             .into_iter()
             .filter(|app| app.has_database())

@@ -1,11 +1,18 @@
 //! What the public port answers: every operation with a public path, and the pages that explain them.
 
+mod compression;
+mod documentation;
 mod documents;
 mod enter;
 mod forward;
+mod identify;
+mod live;
 mod pages;
 mod security;
+mod sharing;
+mod stored;
 mod upload;
+mod witness;
 
 use axum::Router;
 use axum::middleware::{from_fn, map_response};
@@ -23,25 +30,35 @@ pub use documents::Documents;
 pub(crate) use documents::describing;
 
 /// What the limiter counts by. Only the gateway sets it.
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The whole public port.
 pub fn public(app: App) -> Router {
     let operations = operations(app.clone());
-    pages::router(app)
+    let sharing = sharing::layer(&app.edge.origins);
+    let answering = pages::router(app)
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(from_fn(request::observe))
         .fallback(move |request| enter::enter(operations.clone(), request))
-        .layer(map_response(security::protect))
+        .layer(compression::layer());
+    match sharing {
+        Some(sharing) => answering.layer(sharing),
+        None => answering,
+    }
+    .layer(map_response(security::protect))
 }
 
 /// Each operation at its name, where [`enter`] sends what was asked for; so the span and the metrics carry the name.
 fn operations(app: App) -> Router {
     let mut operations = Router::new().fallback(enter::refuse);
     for row in OPERATIONS.iter().filter(|row| row.path.is_some()) {
-        operations = operations.route(&format!("/{}", row.name), any(forward::forward));
+        operations = operations.route(&format!("/{}", row.name), any(witness::witness));
     }
-    operations.layer(CatchPanicLayer::custom(|_| panicked())).layer(from_fn(request::observe)).with_state(app)
+    operations
+        .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(from_fn(request::observe))
+        .layer(from_fn(compression::mark))
+        .with_state(app)
 }
 
 fn panicked() -> Response {

@@ -1,10 +1,18 @@
 //! Where `gateway` is put together: its state, its two routers, its start.
 
+pub mod answers;
+pub mod audit;
+pub mod connections;
+pub mod edge;
 pub mod gates;
 mod keys;
-mod limiter;
+pub mod limiter;
 pub mod listener;
+pub mod machines;
+pub mod memory;
+pub mod revocations;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +22,7 @@ use contracts::configuration::GATEWAY_DEADLINE;
 use secrecy::SecretString;
 use sidecar::configuration::Live;
 use sidecar::{Address, Sidecar, guard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::health::Readiness;
 use web::{Keys, health, request, serve, telemetry};
@@ -21,22 +30,37 @@ use web::{Keys, health, request, serve, telemetry};
 use crate::api::Documents;
 use crate::config::Settings;
 use crate::jobs;
+use audit::Audit;
+pub use edge::Edge;
 use gates::Gates;
 pub use keys::fetched as keys;
 pub use limiter::Limiter;
+use machines::Machines;
+use memory::Memory;
+use revocations::Revocations;
 
 /// Work in hand is given this long at the end.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
 
-/// The state that every handler gets.
+/// The state that every handler gets. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What there is one of in a gateway.
+pub struct Parts {
     pub sidecar: Sidecar,
     pub keys: Keys,
     pub patience: Patience,
-    pub gates: Arc<Gates>,
+    pub gates: Gates,
     pub limiter: Limiter,
-    pub documents: Arc<Documents>,
+    pub memory: Memory,
+    pub documents: Documents,
+    pub revocations: Revocations,
+    pub machines: Machines,
+    pub audit: Audit,
+    pub edge: Edge,
+    /// What goes on for as long as its client likes ends with this.
+    pub ending: CancellationToken,
 }
 
 /// How long a service may take to answer.
@@ -56,15 +80,35 @@ impl Patience {
     }
 }
 
-impl App {
-    pub fn new(sidecar: Sidecar, patience: Patience) -> App {
-        App {
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> App {
+        App(Arc::new(parts))
+    }
+}
+
+impl Parts {
+    pub fn new(sidecar: Sidecar, patience: Patience) -> Parts {
+        Parts {
             keys: keys(sidecar.clone()),
             sidecar,
             patience,
-            gates: Arc::default(),
+            gates: Gates::default(),
             limiter: Limiter::default(),
-            documents: Arc::default(),
+            memory: Memory::default(),
+            documents: Documents::default(),
+            revocations: Revocations::default(),
+            machines: Machines::default(),
+            audit: Audit::default(),
+            edge: Edge::default(),
+            ending: CancellationToken::new(),
         }
     }
 }
@@ -93,14 +137,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let public = serve::bind(settings.public, "GATEWAY_LISTEN").await?;
     let internal = serve::bind(environment.listen, "APP_PORT").await?;
     let live = Live::start(&sidecar, Service::Gateway, shutdown.clone());
-    let app = App::new(sidecar, Patience::Live(live));
+    let parts = Parts::new(sidecar, Patience::Live(live));
+    let app = App::from(Parts { edge: settings.edge, ending: shutdown.clone(), ..parts });
 
     let tasks = TaskTracker::new();
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
     let internal_router = internal_router(environment.app_token);
     tokio::try_join!(
         serve::serve(internal, internal_router, shutdown.clone()),
-        listener::serve(public, crate::api::public(app), LAST_REQUESTS, shutdown),
+        listener::serve(public, crate::api::public(app.clone()), app.edge.clone(), LAST_REQUESTS, shutdown),
     )?;
     tasks.close();
     tasks.wait().await;

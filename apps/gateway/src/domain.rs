@@ -5,5 +5,8 @@ pub mod answer;
 pub mod breaker;
 pub mod client;
 pub mod headers;
+pub mod proxies;
+pub mod refusals;
+pub mod revocations;
 pub mod route;
 pub mod slots;

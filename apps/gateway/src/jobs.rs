@@ -1,4 +1,8 @@
-//! Timed work: keeps `/openapi.json` as the services describe themselves.
+//! Timed work: keeps `/openapi.json` as the services describe themselves, hears what was revoked, and tells the audit
+//! log.
+
+pub mod audit;
+pub mod revocations;
 
 use std::time::Duration;
 
@@ -15,6 +19,14 @@ const LATER: Duration = Duration::from_secs(30);
 
 /// Runs until shutdown.
 pub async fn run(app: App, shutdown: CancellationToken) {
+    tokio::join!(
+        documents(app.clone(), shutdown.clone()),
+        revocations::run(app.clone(), shutdown.clone()),
+        audit::run(app, shutdown),
+    );
+}
+
+async fn documents(app: App, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -35,14 +47,20 @@ pub async fn gather(app: &App) {
 }
 
 async fn gather_part(app: &App, service: Service, operation: Operation) {
-    let part = match app.sidecar.invoke_with(operation, own_requests(), None::<&()>).await {
-        Ok(part) => part,
+    let given = match app.sidecar.read(operation, own_requests()).await {
+        Ok(given) => given,
         Err(error) => {
             tracing::debug!(service = service.name(), error = %error, "a service has not described itself");
             return;
         }
     };
-    if let Err(error) = app.documents.put(service, part) {
+    // Mostly it is what it was; and what is new is much work, which must keep no request waiting.
+    if app.documents.known(service, &given) {
+        return;
+    }
+    let taking = app.clone();
+    let taken = tokio::task::spawn_blocking(move || taking.documents.put(service, &given)).await;
+    if let Err(error) = taken.map_err(anyhow::Error::from).and_then(|taken| taken) {
         tracing::error!(error = format!("{error:#}"), "the services' documents cannot be put together");
     }
 }

@@ -27,7 +27,9 @@ pub fn mount(api: Api<App>) -> Api<App> {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct MessageView {
     pub id: MessageId,
-    pub order_id: OrderId,
+    /// Absent when it is about the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
     pub kind: Kind,
     pub subject: String,
     pub body: String,

@@ -1,5 +1,9 @@
 //! Where `notification` is put together: its state, its router, its start.
 
+pub mod mailer;
+
+use std::sync::Arc;
+
 use axum::Router;
 use contracts::App as Service;
 use contracts::Operation;
@@ -9,11 +13,13 @@ use sidecar::outbox::Outbox;
 use sidecar::{Address, Sidecar, database, fail_points, gaps, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use upkeep::Messaging;
 use web::health::Readiness;
 use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
+use crate::app::mailer::Mailer;
 use crate::config::Settings;
 use crate::{api, events, jobs};
 
@@ -25,6 +31,10 @@ pub struct App {
     pub db: PgPool,
     pub live: Live,
     pub clock: Clock,
+    pub sidecar: Sidecar,
+    pub mailer: Mailer,
+    /// Wakes whoever sends mails.
+    pub mails: Arc<Notify>,
 }
 
 /// Runs until SIGTERM, then finishes the work in hand.
@@ -48,7 +58,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Notification, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Notification, shutdown.clone());
-    let app = App { db: db.clone(), live, clock: Clock::System };
+    let mail = sidecar.secret("mail").await?;
+    let mailer = Mailer::new(mail.get("url")?, mail.get("from")?)?;
+    let app = App {
+        db: db.clone(),
+        live,
+        clock: Clock::System,
+        sidecar: sidecar.clone(),
+        mailer,
+        mails: Arc::default(),
+    };
 
     let tasks = TaskTracker::new();
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));

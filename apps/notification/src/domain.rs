@@ -1,6 +1,8 @@
 //! What a customer is told, of what, and whether it is still worth telling.
 
+pub mod accounts;
 mod letters;
+pub mod mail;
 
 use std::fmt;
 
@@ -13,7 +15,8 @@ use serde::{Deserialize, Serialize};
 pub struct Message {
     pub id: MessageId,
     pub customer_id: UserId,
-    pub order_id: OrderId,
+    /// None when it is about the account.
+    pub order_id: Option<OrderId>,
     pub letter: Letter,
     pub created_at: DateTime<Utc>,
 }
@@ -24,6 +27,13 @@ pub struct Letter {
     pub kind: Kind,
     pub subject: String,
     pub body: String,
+}
+
+impl Letter {
+    /// What is left of it when its reader's account is deleted.
+    pub fn illegible(self) -> Letter {
+        Letter { subject: String::new(), body: String::new(), ..self }
+    }
 }
 
 /// Something to be told: to whom, of which order, about what.
@@ -50,6 +60,8 @@ pub enum Kind {
     ReturnReceived,
     PaymentRefunded,
     PaymentActionRequired,
+    PasswordChanged,
+    SessionRevoked,
 }
 
 /// What the telling is about. Order, kind, cause and channel together are told once.
@@ -75,7 +87,7 @@ pub enum Language {
     En,
 }
 
-/// What the customer is told about an event; none when it is not for them.
+/// What the customer is told about an event of an order; none when it is not for them.
 pub fn telling(event: &Event, language: Language) -> Option<Telling> {
     macro_rules! tell {
         ($said:expr, $cause:expr, $letter:path) => {
@@ -119,12 +131,17 @@ pub fn telling(event: &Event, language: Language) -> Option<Telling> {
         | Event::PaymentDue(_)
         | Event::PaymentRefundFailed(_)
         | Event::PaymentDisputed(_)
-        | Event::PaymentOverdue(_) => None,
+        | Event::PaymentOverdue(_)
+        | Event::UserVerificationRequested(_)
+        | Event::UserResetRequested(_)
+        | Event::UserPasswordChanged(_)
+        | Event::UserTokenReused(_)
+        | Event::UserDeleted(_) => None,
     }
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::OrderConfirmed,
         Kind::OrderRejected,
         Kind::OrderCancelled,
@@ -136,6 +153,8 @@ impl Kind {
         Kind::ReturnReceived,
         Kind::PaymentRefunded,
         Kind::PaymentActionRequired,
+        Kind::PasswordChanged,
+        Kind::SessionRevoked,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -151,6 +170,8 @@ impl Kind {
             Kind::ReturnReceived => "return_received",
             Kind::PaymentRefunded => "payment_refunded",
             Kind::PaymentActionRequired => "payment_action_required",
+            Kind::PasswordChanged => "password_changed",
+            Kind::SessionRevoked => "session_revoked",
         }
     }
 
@@ -171,7 +192,9 @@ impl Kind {
             | Kind::ReturnRequested
             | Kind::ReturnReceived
             | Kind::PaymentRefunded
-            | Kind::PaymentActionRequired => None,
+            | Kind::PaymentActionRequired
+            | Kind::PasswordChanged
+            | Kind::SessionRevoked => None,
         }
     }
 
@@ -188,7 +211,9 @@ impl Kind {
             | Kind::ParcelDelivered
             | Kind::ReturnRequested
             | Kind::ReturnReceived
-            | Kind::PaymentRefunded => false,
+            | Kind::PaymentRefunded
+            | Kind::PasswordChanged
+            | Kind::SessionRevoked => false,
         }
     }
 }

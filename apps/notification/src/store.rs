@@ -1,6 +1,8 @@
 //! SQL: messages.
 
+pub mod accounts;
 pub mod facts;
+pub mod mails;
 
 use chrono::{DateTime, Utc};
 use contracts::{MessageId, OrderId, UserId};
@@ -20,7 +22,7 @@ pub struct Occasion {
 struct MessageRow {
     id: Uuid,
     customer_id: Uuid,
-    order_id: Uuid,
+    order_id: Option<Uuid>,
     kind: String,
     subject: String,
     body: String,
@@ -36,7 +38,7 @@ impl TryFrom<MessageRow> for Message {
         Ok(Message {
             id: MessageId(row.id),
             customer_id: UserId(row.customer_id),
-            order_id: OrderId(row.order_id),
+            order_id: row.order_id.map(OrderId),
             letter: Letter { kind, subject: row.subject, body: row.body },
             created_at: row.created_at,
         })
@@ -46,6 +48,7 @@ impl TryFrom<MessageRow> for Message {
 /// Keeps the message unless its like was told before.
 pub async fn insert_message(
     tx: &mut PgConnection,
+    order_id: OrderId,
     message: &Message,
     cause: Cause,
     (channel, language): (Channel, Language),
@@ -59,7 +62,7 @@ pub async fn insert_message(
          on conflict on constraint message_once_key do nothing",
         message.id.0,
         message.customer_id.0,
-        message.order_id.0,
+        order_id.0,
         message.letter.kind.name(),
         cause.to_string(),
         channel.name(),
@@ -85,7 +88,7 @@ pub async fn told_of_end(tx: &mut PgConnection, order_id: OrderId) -> Result<boo
     .await
 }
 
-/// A customer's messages before `before`, the newest first.
+/// A customer's messages before `before`, the newest first, whether they are about orders or about the account.
 pub async fn list_messages(
     db: &mut PgConnection,
     customer_id: UserId,
@@ -94,8 +97,16 @@ pub async fn list_messages(
 ) -> Result<Vec<Message>, sqlx::Error> {
     sqlx::query_as!(
         MessageRow,
-        "select id, customer_id, order_id, kind, subject, body, created_at from message
-         where customer_id = $1 and id < $2 order by id desc limit $3",
+        r#"select id as "id!", customer_id as "customer_id!", order_id, kind as "kind!", subject as "subject!",
+                  body as "body!", created_at as "created_at!"
+           from (
+               (select id, customer_id, order_id, kind, subject, body, created_at from message
+                where customer_id = $1 and id < $2 order by id desc limit $3)
+               union all
+               (select id, customer_id, null, kind, subject, body, created_at from account_message
+                where customer_id = $1 and id < $2 order by id desc limit $3)
+           ) as told
+           order by 1 desc limit $3"#,
         customer_id.0,
         before,
         limit

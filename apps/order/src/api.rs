@@ -3,6 +3,7 @@
 mod books;
 mod cancel;
 mod command;
+mod hold;
 mod part;
 mod place;
 mod read;
@@ -10,6 +11,7 @@ mod returns;
 mod ship;
 mod timeline;
 mod view;
+mod watch;
 
 use contracts::{Operation, ProblemType};
 use web::{Api, List};
@@ -32,7 +34,7 @@ pub fn mount(api: Api<App>) -> Api<App> {
 fn mount_orders(api: Api<App>) -> Api<App> {
     books::mount(api)
         .operation(Operation::PlaceOrder, place::place_order, |about| {
-            about.body::<PlaceOrder>().answer::<OrderView>(201).idempotent().problems(&[
+            about.body::<PlaceOrder>().answer::<OrderView>(201).idempotent().waits().problems(&[
                 ProblemType::UnknownProduct,
                 ProblemType::ProductArchived,
                 ProblemType::PriceChanged,
@@ -48,6 +50,7 @@ fn mount_orders(api: Api<App>) -> Api<App> {
         })
         .operation(Operation::ReadOrder, read::read_order, |about| about.answer::<OrderView>(200))
         .operation(Operation::ReadTimeline, timeline::read_timeline, |about| about.answer::<Timeline>(200))
+        .operation(Operation::WatchOrder, watch::watch_order, |about| about.events())
         .operation(Operation::AddNote, cancel::add_note, |about| {
             about.body::<AddNote>().answer::<OrderView>(201).idempotent().conditional_when_sent()
         })

@@ -1,5 +1,7 @@
 //! Where `order` is put together: its state, its router, its start.
 
+pub mod watches;
+
 use axum::Router;
 use contracts::App as Service;
 use contracts::Operation;
@@ -16,6 +18,7 @@ use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
 use crate::config::Settings;
 use crate::{api, events, jobs};
+use watches::Watches;
 
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/order");
 
@@ -27,6 +30,7 @@ pub struct App {
     pub outbox: Outbox,
     pub live: Live,
     pub clock: Clock,
+    pub watches: Watches,
 }
 
 /// Runs until SIGTERM, then finishes the work in hand.
@@ -50,7 +54,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Order, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Order, shutdown.clone());
-    let app = App { db: db.clone(), sidecar, outbox: Outbox::new(), live, clock: Clock::System };
+    let outbox = Outbox::new();
+    let watches = Watches::default();
+    let app = App { db: db.clone(), sidecar, outbox, live, clock: Clock::System, watches };
 
     let tasks = TaskTracker::new();
     tasks.spawn(outbox::relay(

@@ -1,7 +1,7 @@
 //! What `order` hears from the others.
 
 use chrono::{DateTime, Utc};
-use contracts::event::ProductChanged;
+use contracts::event::{ProductChanged, UserDeleted};
 use contracts::{App as Service, EntryKind, Envelope, Event, EventId, OrderId, TimelineEntry};
 use serde_json::json;
 use sidecar::events::EventError;
@@ -14,12 +14,15 @@ use web::request::traceparent;
 use crate::api::trace_id;
 use crate::app::App;
 use crate::domain::{Input, Order};
-use crate::store::{orders, products, timeline};
+use crate::store::{forgotten, orders, products, timeline};
 
 /// Handles one event; each at least once, its effect exactly once.
 pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
     if let Event::ProductChanged(product) = &envelope.event {
         return on_product_changed(&app, &envelope, product).await;
+    }
+    if let Event::UserDeleted(user) = &envelope.event {
+        return on_user_deleted(&app, &envelope, user).await;
     }
     match Input::of(&envelope.event, envelope.sequence) {
         Some((order_id, input)) => on_fact(&app, &envelope, order_id, input).await,
@@ -35,6 +38,18 @@ async fn on_product_changed(
     let mut tx = app.db.begin().await?;
     if inbox::first_time(&mut tx, envelope).await? {
         products::upsert_product(&mut tx, product, envelope.sequence).await?;
+    }
+    inbox::commit(tx, Service::Order, envelope).await?;
+    Ok(())
+}
+
+/// Forgets what may be forgotten at once; a job goes on with what is still to be sent.
+async fn on_user_deleted(app: &App, envelope: &Envelope, user: &UserDeleted) -> Result<(), EventError> {
+    let mut tx = app.db.begin().await?;
+    if inbox::first_time(&mut tx, envelope).await? {
+        let now = app.clock.now();
+        forgotten::insert_forgotten(&mut tx, user.user_id, now).await?;
+        crate::jobs::forgetting::forget_in(&mut tx, now).await?;
     }
     inbox::commit(tx, Service::Order, envelope).await?;
     Ok(())
@@ -63,6 +78,7 @@ async fn on_fact(app: &App, envelope: &Envelope, order_id: OrderId, input: Input
     }
     inbox::commit(tx, Service::Order, envelope).await?;
     app.outbox.wake();
+    app.watches.changed(order_id);
     Ok(())
 }
 

@@ -1,6 +1,9 @@
-//! Timed work: orders past their deadline, what was not delivered, what has expired.
+//! Timed work: orders past their deadline, what was not delivered, what has expired, what is watched, and who is
+//! to be forgotten.
 
 pub mod books;
+pub mod forgetting;
+pub mod watching;
 
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ pub async fn run(app: App, shutdown: CancellationToken) {
             shutdown.clone()
         ),
         books::run(app.clone(), shutdown.clone()),
+        forgetting::run(app.clone(), shutdown.clone()),
+        watching::run(app.clone(), shutdown.clone()),
         sidecar::housekeeping::run(app.db.clone(), shutdown.clone()),
         web::idempotency::housekeeping(app.db, shutdown),
     );
@@ -78,5 +83,6 @@ async fn expire(app: &App, order_id: OrderId) -> Result<(), sqlx::Error> {
     }
     fail_points::commit(tx, contracts::App::Order, "sweep").await?;
     app.outbox.wake();
+    app.watches.changed(order_id);
     Ok(())
 }

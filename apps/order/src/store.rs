@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod commands;
+pub mod forgotten;
 pub mod fulfilment;
 pub mod lines;
 pub mod orders;

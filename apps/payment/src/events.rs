@@ -1,6 +1,7 @@
-//! What `payment` hears of orders and stock. Handlers note facts; the worker makes the calls that follow.
+//! What `payment` hears of orders, stock and deleted accounts. Handlers note facts; the worker makes the calls that follow.
 
 use chrono::{DateTime, Utc};
+use contracts::event::UserDeleted;
 use contracts::receipt::START;
 use contracts::{App as Service, Envelope, Event, EventId, OrderId, PaymentId};
 use sidecar::events::EventError;
@@ -15,10 +16,13 @@ use crate::domain::effect::{Call, Effect};
 use crate::domain::{Input, Payment, receipt};
 use crate::provider::request_hash;
 use crate::store::payments::{self, StoredPayment, Trail};
-use crate::store::{ledger, methods, receipts, records};
+use crate::store::{forgotten, ledger, methods, receipts, records};
 
 /// Handles one event; each at least once, its effect exactly once.
 pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
+    if let Event::UserDeleted(user) = &envelope.event {
+        return on_user_deleted(&app, &envelope, user).await;
+    }
     let mut tx = app.db.begin().await?;
     let owner = if let Event::OrderPlaced(said) = &envelope.event {
         methods::find_owner(&mut tx, said.payment_method_id).await?
@@ -30,6 +34,19 @@ pub async fn handle(app: App, envelope: Envelope) -> Result<(), EventError> {
         return Err(EventError::Drop(format!("payment does not subscribe to {name}")));
     };
     hear(&app, tx, &envelope, order_id, input).await
+}
+
+/// Forgets the customer's ways to pay; a job goes on with those by which a charge is still under way.
+async fn on_user_deleted(app: &App, envelope: &Envelope, user: &UserDeleted) -> Result<(), EventError> {
+    let mut tx = app.db.begin().await?;
+    if inbox::first_time(&mut tx, envelope).await? {
+        let now = app.clock.now();
+        forgotten::insert_forgotten(&mut tx, user.user_id, now).await?;
+        forgotten::update_forgotten(&mut tx, now).await?;
+        forgotten::delete_answers(&mut tx).await?;
+    }
+    inbox::commit(tx, Service::Payment, envelope).await?;
+    Ok(())
 }
 
 async fn hear(

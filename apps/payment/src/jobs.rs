@@ -5,6 +5,7 @@
 //! its time is over; then its outcome counts as unknown. Several workers and several replicas may run.
 
 pub mod comparison;
+pub mod forgetting;
 pub mod webhooks;
 
 use std::time::Duration;
@@ -58,6 +59,7 @@ pub async fn run(app: App, shutdown: CancellationToken) {
         poll(app.clone(), shutdown.clone()),
         webhooks::run(app.clone(), shutdown.clone()),
         comparison::run(app.clone(), shutdown.clone()),
+        forgetting::run(app.clone(), shutdown.clone()),
         sidecar::events::redeliver_job(
             contracts::App::Payment,
             app.db.clone(),

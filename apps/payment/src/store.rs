@@ -3,6 +3,7 @@
 pub mod comparison;
 pub mod disputes;
 pub mod facts;
+pub mod forgotten;
 pub mod issues;
 pub mod ledger;
 pub mod methods;

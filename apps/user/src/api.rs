@@ -1,28 +1,36 @@
-//! Operations on accounts and sessions.
+//! Operations on accounts and sessions, and on what staff and machines need.
 
+mod accounts;
+mod addresses;
+mod api_keys;
+mod audit;
+mod client;
+mod credentials;
+mod deletion;
+mod export;
+mod log_out;
+mod mails;
+mod me;
+mod passwords;
+mod profile;
+mod revocations;
+pub(crate) mod roles;
+mod second_factor;
 mod sessions;
+mod signing_keys;
+mod staff;
 mod users;
 
-use contracts::{Operation, ProblemType};
-use web::Api;
+use contracts::ProblemType;
+use web::{Api, Problem};
 
 use crate::app::App;
 
 pub fn mount(api: Api<App>) -> Api<App> {
-    api.operation(Operation::RegisterUser, users::register_user, |operation| {
-        operation
-            .body::<users::RegisterUser>()
-            .answer::<users::UserView>(201)
-            .problems(&[ProblemType::EmailTaken])
-    })
-    .operation(Operation::ReadMe, users::read_me, |operation| operation.answer::<users::MeView>(200))
-    .operation(Operation::LogIn, sessions::log_in, |operation| {
-        operation
-            .body::<sessions::LogIn>()
-            .answer::<sessions::SessionView>(201)
-            .problems(&[ProblemType::WrongCredentials])
-    })
-    .operation(Operation::ReadJwks, sessions::read_jwks, |operation| {
-        operation.answer::<sessions::JwksView>(200)
-    })
+    staff::mount(accounts::mount(api))
+}
+
+/// The answer to a token whose account was deleted, where the gateway has not yet heard of it.
+fn gone() -> Problem {
+    Problem::new(ProblemType::RevokedToken).detail("the account was deleted")
 }

@@ -1,25 +1,35 @@
 //! Where `user` is put together: its state, its router, its start.
 
 pub mod hashing;
+pub mod keys;
+pub mod random;
+pub mod sealing;
+pub mod second_factor;
 pub mod secrets;
+pub mod tokens;
 
 use std::sync::Arc;
 
 use axum::Router;
 use contracts::App as Service;
 use contracts::Operation;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sidecar::configuration::Live;
+use sidecar::events::EventError;
+use sidecar::outbox::{self, Outbox};
 use sidecar::{Address, Sidecar, database, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
+use upkeep::Messaging;
 use web::health::Readiness;
-use web::{Api, Clock, Keys, health, request, serve, telemetry};
+use web::{Api, Clock, health, request, serve, telemetry};
 
 use crate::app::hashing::Hashing;
+use crate::app::keys::SigningKeys;
+use crate::app::sealing::Sealing;
 use crate::config::Settings;
-use crate::domain::token::SigningKey;
 use crate::{api, jobs};
 
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/user");
@@ -28,9 +38,14 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/user");
 #[derive(Clone)]
 pub struct App {
     pub db: PgPool,
+    pub sidecar: Sidecar,
+    pub outbox: Outbox,
+    /// Wakes whoever looks after those that asked for a new password.
+    pub resets: Arc<Notify>,
     pub live: Live,
     pub clock: Clock,
-    pub signing: Arc<SigningKey>,
+    pub keys: Arc<SigningKeys>,
+    pub sealing: Arc<Sealing>,
     pub hashing: Hashing,
 }
 
@@ -53,18 +68,34 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     })?;
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::User, &MIGRATOR).await?;
+    let sealing = Arc::new(Sealing::new(sidecar.secret("sealing").await?.get("key")?)?);
+    let keys = Arc::new(SigningKeys::new(sealing.clone()));
+    let clock = Clock::System;
     let signing = sidecar.secret("signing").await?;
+    let pkcs8 = secrets::private_key(signing.get("private_key")?)?;
+    keys.begin(&db, signing.get("kid")?.expose_secret(), &pkcs8, clock.now()).await?;
     let app = App {
         db: db.clone(),
+        outbox: Outbox::new(),
+        resets: Arc::default(),
         live: Live::start(&sidecar, Service::User, shutdown.clone()),
-        clock: Clock::System,
-        signing: Arc::new(secrets::signing_key(signing.get("private_key")?, signing.get("kid")?)?),
+        clock,
+        keys,
+        sealing,
         hashing: Hashing::default(),
+        sidecar,
     };
-    let administrator = sidecar.secret("administrator").await?;
+    let administrator = app.sidecar.secret("administrator").await?;
     secrets::ensure_administrator(&app, administrator.get("email")?, administrator.get("password")?).await?;
 
     let tasks = TaskTracker::new();
+    tasks.spawn(outbox::relay(
+        app.outbox.clone(),
+        db.clone(),
+        app.sidecar.clone(),
+        Service::User,
+        shutdown.clone(),
+    ));
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
     let readiness = Readiness::of_database(db, shutdown.clone());
     let listener = serve::bind(environment.listen, "APP_PORT").await?;
@@ -76,12 +107,19 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// Everything that the sidecar may ask of this service, which checks tokens with its own key.
 pub fn router(app: App, readiness: Readiness, app_token: SecretString) -> Router {
-    let keys = Keys::fixed(app.signing.jwks().clone());
-    let operations = api::mount(Api::new(Service::User, keys)).finish(Operation::DescribeUser);
+    let keys = keys::own(app.keys.clone(), app.clock.clone());
+    let operations = upkeep::mount(api::mount(Api::new(Service::User, keys)), &messaging(&app));
+    let operations = operations.finish(Operation::DescribeUser);
     Router::new()
         .merge(operations.with_state(app))
         .fallback(web::api::not_found)
         .layer(guard::require_app_token(app_token))
         .merge(health::router(readiness))
         .layer(axum::middleware::from_fn(request::observe))
+}
+
+/// What the others may ask of its events. It hears none, so there is nothing to handle again.
+fn messaging(app: &App) -> Messaging {
+    let handle = |_| async { Err(EventError::Drop("user subscribes to nothing".to_owned())) };
+    Messaging::new(Service::User, app.db.clone(), app.outbox.clone(), handle)
 }

@@ -1,6 +1,12 @@
 //! What an account is made of. None of it is printed by accident: the types that hold it have no `Debug`.
 
+pub mod address;
+pub mod mail;
+pub mod opaque;
 pub mod password;
+pub mod role;
+pub mod second_factor;
+pub mod session;
 pub mod throttle;
 pub mod token;
 
@@ -48,6 +54,11 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether mail could ever get there: RFC 2606 keeps `.invalid` for what is nobody's, and so do deleted accounts.
+    pub fn reachable(&self) -> bool {
+        !self.0.ends_with(".invalid")
+    }
 }
 
 impl Name {
@@ -57,8 +68,12 @@ impl Name {
 }
 
 impl Password {
+    fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
     fn as_bytes(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
+        self.expose().as_bytes()
     }
 }
 

@@ -1,12 +1,22 @@
-//! SQL: accounts, roles, and failed log-ins.
+//! SQL: accounts and failed log-ins.
+
+pub mod addresses;
+pub mod api_keys;
+pub mod audit;
+pub mod mails;
+pub mod profiles;
+pub mod revocations;
+pub mod roles;
+pub mod second_factor;
+pub mod sessions;
+pub mod signing_keys;
 
 use chrono::{DateTime, Utc};
 use contracts::UserId;
-use contracts::permission::Role;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::throttle::{Failures, Subjects};
+use crate::domain::throttle::{Counted, Failures, Subjects};
 use crate::domain::{Account, Email, FormError, Name};
 
 struct AccountRow {
@@ -56,29 +66,16 @@ pub async fn insert_account(
     Ok(inserted.rows_affected() == 1)
 }
 
-pub async fn insert_role(
-    tx: &mut PgConnection,
-    user_id: UserId,
-    role: Role,
-    granted_at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into user_role (user_id, role, granted_at) values ($1, $2, $3)",
-        user_id.0,
-        role.name(),
-        granted_at
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 pub async fn find_account(db: &mut PgConnection, id: UserId) -> Result<Option<Account>, sqlx::Error> {
-    sqlx::query_as!(AccountRow, "select id, email, name, created_at from account where id = $1", id.0)
-        .fetch_optional(db)
-        .await?
-        .map(Account::try_from)
-        .transpose()
+    sqlx::query_as!(
+        AccountRow,
+        "select id, email, name, created_at from account where id = $1 and deleted_at is null",
+        id.0
+    )
+    .fetch_optional(db)
+    .await?
+    .map(Account::try_from)
+    .transpose()
 }
 
 pub async fn find_credentials(
@@ -87,20 +84,20 @@ pub async fn find_credentials(
 ) -> Result<Option<Credentials>, sqlx::Error> {
     sqlx::query_as!(
         Credentials,
-        "select id as user_id, password_hash from account where email = $1",
+        "select id as user_id, password_hash from account where email = $1 and deleted_at is null",
         email.as_str()
     )
     .fetch_optional(db)
     .await
 }
 
-/// Puts a hash in the place of the one that was read; one that was changed meanwhile stays.
+/// Puts a hash in the place of the one that was read. False when that was changed meanwhile; then it stays.
 pub async fn update_password_hash(
     db: &mut PgConnection,
     read: &Credentials,
     password_hash: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let updated = sqlx::query!(
         "update account set password_hash = $3 where id = $1 and password_hash = $2",
         read.user_id,
         read.password_hash,
@@ -108,32 +105,19 @@ pub async fn update_password_hash(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(updated.rows_affected() == 1)
 }
 
-pub async fn list_roles(db: &mut PgConnection, user_id: UserId) -> Result<Vec<Role>, sqlx::Error> {
-    sqlx::query_scalar!("select role from user_role where user_id = $1 order by role", user_id.0)
-        .fetch_all(db)
-        .await?
-        .into_iter()
-        .map(|name| Role::from_name(&name).ok_or_else(|| sqlx::Error::Decode(format!("role {name}").into())))
-        .collect()
+/// The counters of an attempt.
+pub async fn find_counted(db: &mut PgConnection, subjects: &Subjects) -> Result<Counted, sqlx::Error> {
+    Ok(Counted {
+        account: find_failures(db, &subjects.account).await?,
+        address: find_failures(db, &subjects.address).await?,
+        everywhere: find_failures(db, &subjects.everywhere).await?,
+    })
 }
 
-/// Nobody else gives out a role until the transaction ends.
-pub async fn lock_roles(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("lock table user_role in share row exclusive mode").execute(tx).await?;
-    Ok(())
-}
-
-/// Whether anybody has the role.
-pub async fn find_holder(db: &mut PgConnection, role: Role) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select exists (select from user_role where role = $1) as "held!""#, role.name())
-        .fetch_one(db)
-        .await
-}
-
-pub async fn find_failures(db: &mut PgConnection, subject: &str) -> Result<Option<Failures>, sqlx::Error> {
+async fn find_failures(db: &mut PgConnection, subject: &str) -> Result<Option<Failures>, sqlx::Error> {
     sqlx::query_as!(
         Failures,
         "select failures as count, since from login_failure where subject = sha256(convert_to($1, 'UTF8'))",
@@ -152,12 +136,11 @@ pub async fn insert_failure(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into login_failure (subject, failures, since)
-         values (sha256(convert_to($1, 'UTF8')), 1, $3), (sha256(convert_to($2, 'UTF8')), 1, $3)
+         select sha256(convert_to(subject, 'UTF8')), 1, $2 from unnest($1::text[]) as subject order by 1
          on conflict on constraint login_failure_pkey do update set
-             failures = case when login_failure.since <= $4 then 1 else least(login_failure.failures, 1000000) + 1 end,
-             since = case when login_failure.since <= $4 then excluded.since else login_failure.since end",
-        subjects.account,
-        subjects.address,
+             failures = case when login_failure.since <= $3 then 1 else least(login_failure.failures, 1000000) + 1 end,
+             since = case when login_failure.since <= $3 then excluded.since else login_failure.since end",
+        &subjects.all(),
         now,
         window_start
     )

@@ -68,6 +68,10 @@ keys! {
         "Memory of one password hash (Argon2id).";
     USER_ARGON2_ITERATIONS "user.argon2_iterations" "passes" 1..=10 default 2 User
         "Passes of one password hash (Argon2id).";
+    USER_STAFF_SECOND_FACTOR "user.staff_second_factor" "0 or 1" 0..=1 default 0 User
+        "Whether staff are staff only in sessions that began with a second factor (1).";
+    USER_SIGNING_KEY_DAYS "user.signing_key_days" "days" 1..=3650 default 90 User
+        "How long a key signs access tokens before a new one takes its place.";
     PAYMENT_PROVIDER_TIMEOUT "payment.provider_timeout" "milliseconds" 100..=60000 default 5000 Payment
         "How long a call to the card processor may take before its outcome counts as unknown.";
     PAYMENT_COMPARISON_INTERVAL "payment.comparison_interval" "seconds" 10..=604800 default 86400 Payment

@@ -5,6 +5,7 @@
 mod order;
 mod payment;
 mod product;
+mod user;
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use crate::App;
 pub use order::*;
 pub use payment::*;
 pub use product::*;
+pub use user::*;
 
 /// One row of the event table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,16 @@ macro_rules! events {
 }
 
 events! {
+    UserVerificationRequested "user.verification_requested.v1" User -> [Notification]
+        "Somebody has to show that an e-mail address is theirs; the code for the mail is asked for under its id.";
+    UserResetRequested "user.reset_requested.v1" User -> [Notification]
+        "Somebody wants to choose a new password; the code for the mail is asked for under its id.";
+    UserPasswordChanged "user.password_changed.v1" User -> [Notification]
+        "An account has a new password; its owner is told.";
+    UserTokenReused "user.token_reused.v1" User -> [Notification]
+        "A refresh token was used twice, so its session was ended; its owner is told.";
+    UserDeleted "user.deleted.v1" User -> [Order Payment Notification]
+        "An account was deleted: whatever is personal in what is kept about it goes, the books stay.";
     ProductChanged "product.changed.v1" Product -> [Order]
         "A product was created, changed or archived; carries all that others may know of it.";
     StockReserved "stock.reserved.v1" Product -> [Order Payment]

@@ -55,4 +55,12 @@ ids! {
     CancellationId;
     /// Pieces that a customer sends back.
     ReturnId;
+    /// One log-in, from which refresh tokens follow each other until it ends.
+    SessionId;
+    /// A mail with a one-time code, from when it is asked for.
+    MailId;
+    /// One change of a password.
+    PasswordChangeId;
+    /// An address that a customer keeps.
+    AddressId;
 }

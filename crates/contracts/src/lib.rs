@@ -8,6 +8,8 @@ pub mod envelope;
 pub mod event;
 pub mod facts;
 pub mod id;
+pub mod identity;
+pub mod mail;
 pub mod money;
 pub mod operation;
 pub mod permission;
@@ -23,8 +25,8 @@ pub use app::App;
 pub use envelope::Envelope;
 pub use event::{Event, EventType};
 pub use id::{
-    CancellationId, EventId, MessageId, OrderId, ParcelId, PaymentId, PaymentMethodId, ProductId, ReturnId,
-    UserId,
+    AddressId, CancellationId, EventId, MailId, MessageId, OrderId, ParcelId, PasswordChangeId, PaymentId,
+    PaymentMethodId, ProductId, ReturnId, SessionId, UserId,
 };
 pub use money::{Currency, Money};
 pub use operation::Operation;

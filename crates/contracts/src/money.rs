@@ -45,7 +45,7 @@ impl Currency {
 
 /// An amount in minor units, between 0 and [`Money::MAX_AMOUNT`], e.g. `{"amount": 1999, "currency": "GBP"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(try_from = "Raw")]
+#[serde(try_from = "Raw", deny_unknown_fields)]
 pub struct Money {
     #[schema(minimum = 0, maximum = 99_999_999, example = 1999)]
     amount: i64,

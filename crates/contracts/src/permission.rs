@@ -22,6 +22,7 @@ macro_rules! permissions {
 
 permissions! {
     ProfileRead         "profile:read"          "See one's own account";
+    ProfileWrite        "profile:write"         "Change one's own account and end its sessions";
     ProductsWrite       "products:write"        "Create, change, archive and import products";
     StockRead           "stock:read"            "See stock levels and movements";
     StockWrite          "stock:write"           "Receive and adjust stock";
@@ -41,12 +42,23 @@ permissions! {
     BooksRead           "books:read"            "Check that orders, stock and money agree";
     EventsRead          "events:read"           "See events that failed";
     EventsRedrive       "events:redrive"        "Send failed events again, or discard them";
+    SecondFactorWrite   "second_factor:write"   "Keep one's own second factor";
+    ApiKeysWrite        "api_keys:write"        "Keep API keys of one's own";
+    RolesRead           "roles:read"            "See roles, permissions and who has them";
+    RolesWrite          "roles:write"           "Create and change roles";
+    RolesGrant          "roles:grant"           "Grant and withdraw roles";
+    SigningKeysRotate   "signing_keys:rotate"   "Rotate the keys that access tokens are signed with";
+    AuditRead           "audit:read"            "Search the audit log";
 }
 
-/// A named set of permissions.
+/// The roles that there are from the start. A customer's and an administrator's permissions are these for good;
+/// those of the other three can be changed, and `user` keeps them and the roles that a shop adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     Customer,
+    Support,
+    Catalogue,
+    Finance,
     Admin,
 }
 
@@ -54,14 +66,27 @@ impl Permission {
     pub fn from_name(name: &str) -> Option<Permission> {
         Permission::ALL.iter().copied().find(|permission| permission.name() == name)
     }
+
+    /// Whether it is more than a customer may.
+    pub fn of_staff(self) -> bool {
+        !Role::Customer.permissions().contains(&self)
+    }
+
+    /// Whether an API key may carry it: what guards an account is for the person alone.
+    pub const fn of_machines(self) -> bool {
+        !matches!(self, Permission::ProfileWrite | Permission::SecondFactorWrite | Permission::ApiKeysWrite)
+    }
 }
 
 impl Role {
-    pub const ALL: [Role; 2] = [Role::Customer, Role::Admin];
+    pub const ALL: [Role; 5] = [Role::Customer, Role::Support, Role::Catalogue, Role::Finance, Role::Admin];
 
     pub const fn name(self) -> &'static str {
         match self {
             Role::Customer => "customer",
+            Role::Support => "support",
+            Role::Catalogue => "catalogue",
+            Role::Finance => "finance",
             Role::Admin => "admin",
         }
     }
@@ -74,12 +99,30 @@ impl Role {
         match self {
             Role::Customer => &[
                 Permission::ProfileRead,
+                Permission::ProfileWrite,
                 Permission::OrdersPlace,
                 Permission::OrdersRead,
                 Permission::OrdersChange,
                 Permission::PaymentMethodsWrite,
                 Permission::PaymentsRead,
                 Permission::MessagesRead,
+                Permission::SecondFactorWrite,
+                Permission::ApiKeysWrite,
+            ],
+            Role::Support => &[
+                Permission::OrdersReadAny,
+                Permission::OrdersManage,
+                Permission::PaymentsReadAny,
+                Permission::StockRead,
+                Permission::EventsRead,
+            ],
+            Role::Catalogue => &[Permission::ProductsWrite, Permission::StockRead, Permission::StockWrite],
+            Role::Finance => &[
+                Permission::OrdersReadAny,
+                Permission::PaymentsReadAny,
+                Permission::PaymentsRefund,
+                Permission::PaymentsResolve,
+                Permission::BooksRead,
             ],
             Role::Admin => Permission::ALL,
         }

@@ -1,5 +1,7 @@
 //! Every way to be refused, by name (RFC 9457 problem types). A refusal that is not here does not exist.
 
+mod guide;
+
 macro_rules! problems {
     ($($variant:ident $name:literal $status:literal $title:literal;)*) => {
         /// A problem type: its name, HTTP status and title.
@@ -35,12 +37,16 @@ problems! {
     Unauthenticated          "unauthenticated"            401 "A bearer token is needed";
     InvalidToken             "invalid-token"              401 "The bearer token is not valid";
     ExpiredToken             "expired-token"              401 "The bearer token has expired";
+    RevokedToken             "revoked-token"              401 "The bearer token was taken back";
+    SecondFactorRequired     "second-factor-required"     401 "The code of the second factor is needed";
     WrongCredentials         "wrong-credentials"          401 "The e-mail address or the password is wrong";
+    InvalidRefreshToken      "invalid-refresh-token"      401 "The refresh token is not valid";
     PaymentDeclined          "payment-declined"           402 "The payment was declined";
     AuthenticationRequired   "authentication-required"    402 "The payment needs the customer's confirmation";
     Forbidden                "forbidden"                  403 "The caller may not do this";
     NotFound                 "not-found"                  404 "There is no such thing here";
     MethodNotAllowed         "method-not-allowed"         405 "This path does not take this method";
+    BodyTooSlow              "body-too-slow"              408 "The body did not arrive in time";
     EmailTaken               "email-taken"                409 "An account with this e-mail address exists";
     SkuTaken                 "sku-taken"                  409 "A product with this stock keeping unit exists";
     PriceChanged             "price-changed"              409 "A price is no longer the one expected";
@@ -54,6 +60,8 @@ problems! {
     ReturnWindowClosed       "return-window-closed"       409 "The time for returns is over";
     RefundExceeded           "refund-exceeded"            409 "More than can be refunded";
     InvalidTransition        "invalid-transition"         409 "The present state does not allow this";
+    TooManyAddresses         "too-many-addresses"         409 "The account has as many addresses as it may have";
+    LastAdministrator        "last-administrator"         409 "There must be an administrator";
     AlreadyHandled           "already-handled"            409 "The event was handled or discarded meanwhile";
     Conflict                 "conflict"                   409 "The request does not fit the present state";
     PreconditionFailed       "precondition-failed"        412 "The resource has changed since it was read";
@@ -62,6 +70,8 @@ problems! {
     InvalidField             "invalid-field"              422 "A field of the body is missing or has an invalid value";
     UnknownField             "unknown-field"              422 "The body has a field that this operation does not know";
     NulCharacter             "nul-character"              422 "Text must not hold the NUL character";
+    CommonPassword           "common-password"            422 "The password is among those that are guessed first";
+    InvalidCode              "invalid-code"               422 "The code is unknown, used or expired";
     QuantityOutOfRange       "quantity-out-of-range"      422 "A quantity is out of range";
     AmountOutOfRange         "amount-out-of-range"        422 "An amount of money is out of range";
     TooManyLines             "too-many-lines"             422 "The order has too many lines";
@@ -76,6 +86,7 @@ problems! {
     HeadersTooLarge          "headers-too-large"          431 "The headers are too large";
     Internal                 "internal"                   500 "Something failed on our side";
     Unavailable              "unavailable"                503 "A part that is needed cannot be reached";
+    StaffUnavailable         "staff-unavailable"          503 "It is not known at present whose rights were withdrawn";
     DeadlineExceeded         "deadline-exceeded"          504 "The operation took too long";
 }
 

@@ -9,10 +9,12 @@ use contracts::event::{
     OrderReturnReceived, OrderReturnRequested, OrderShipped, Part, PaymentActionRequired, PaymentAuthorised,
     PaymentCaptured, PaymentDeclined, PaymentDisputed, PaymentDue, PaymentOverdue, PaymentRefundFailed,
     PaymentRefunded, PaymentVoided, ProductChanged, ReservationOverdue, StockRejected, StockReserved,
+    UserDeleted, UserPasswordChanged, UserResetRequested, UserTokenReused, UserVerificationRequested,
 };
 use contracts::{
-    CancellationId, CaptureMode, Currency, Envelope, Event, EventId, EventType, Money, OrderId, ParcelId,
-    PaymentId, PaymentMethodId, ProductId, Quantity, RefundCause, Refusal, ReturnId, Terms, UserId,
+    CancellationId, CaptureMode, Currency, Envelope, Event, EventId, EventType, MailId, Money, OrderId,
+    ParcelId, PasswordChangeId, PaymentId, PaymentMethodId, ProductId, Quantity, RefundCause, Refusal,
+    ReturnId, SessionId, Terms, UserId,
 };
 use uuid::Uuid;
 
@@ -67,6 +69,25 @@ fn example(event_type: EventType) -> Event {
         | EventType::PaymentRefundFailed
         | EventType::PaymentDisputed
         | EventType::PaymentOverdue => example_of_payment(event_type),
+        EventType::UserVerificationRequested
+        | EventType::UserResetRequested
+        | EventType::UserPasswordChanged
+        | EventType::UserTokenReused
+        | EventType::UserDeleted => example_of_user(event_type),
+    }
+}
+
+fn example_of_user(event_type: EventType) -> Event {
+    let (user_id, mail_id) = (UserId(id(4)), MailId(id(10)));
+    match event_type {
+        EventType::UserVerificationRequested => UserVerificationRequested { user_id, mail_id }.into(),
+        EventType::UserResetRequested => UserResetRequested { user_id, mail_id }.into(),
+        EventType::UserPasswordChanged => {
+            UserPasswordChanged { user_id, change_id: PasswordChangeId(id(11)) }.into()
+        }
+        EventType::UserTokenReused => UserTokenReused { user_id, session_id: SessionId(id(12)) }.into(),
+        EventType::UserDeleted => UserDeleted { user_id }.into(),
+        other => panic!("user does not publish {}", other.name()),
     }
 }
 

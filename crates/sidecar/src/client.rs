@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::operation::OPERATIONS;
 use contracts::{App, Envelope};
 use dapr::client::ApiTokenInterceptor;
 use dapr::dapr::proto::runtime::v1::dapr_client::DaprClient;
@@ -35,6 +36,8 @@ pub struct Sidecar {
     pub(crate) stub: Stub,
     pub(crate) http: reqwest::Client,
     pub(crate) http_url: Arc<str>,
+    /// Where each operation is asked for, in the order of the table.
+    pub(crate) operations: Arc<[reqwest::Url]>,
 }
 
 pub(crate) type Stub = DaprClient<InterceptedService<Channel, ApiTokenInterceptor>>;
@@ -80,10 +83,17 @@ impl Sidecar {
             .default_headers(HeaderMap::from_iter([(crate::guard::TOKEN_HEADER, header)]))
             .build()
             .map_err(|error| SidecarError::Address(error.into()))?;
+        let http_url = format!("http://127.0.0.1:{}", address.http_port);
+        let operations = OPERATIONS
+            .iter()
+            .map(|row| format!("{http_url}/v1.0/invoke/{}/method/{}", row.owner, row.name).parse())
+            .collect::<Result<_, _>>()
+            .map_err(|error: <reqwest::Url as std::str::FromStr>::Err| SidecarError::Address(error.into()))?;
         Ok(Sidecar {
             stub: DaprClient::with_interceptor(channel, interceptor),
             http,
-            http_url: format!("http://127.0.0.1:{}", address.http_port).into(),
+            http_url: http_url.into(),
+            operations,
         })
     }
 

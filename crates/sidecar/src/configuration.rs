@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use contracts::App;
@@ -26,6 +26,7 @@ pub const POLL: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Live {
     entries: Arc<HashMap<&'static str, Entry>>,
+    answered: Arc<AtomicBool>,
     reads: watch::Receiver<u64>,
 }
 
@@ -46,7 +47,7 @@ impl Live {
             (key.name, Entry { key, value, version: AtomicU64::new(0), refused: AtomicU64::new(0) })
         });
         let (read, reads) = watch::channel(0);
-        let live = Live { entries: Arc::new(entries.collect()), reads };
+        let live = Live { entries: Arc::new(entries.collect()), answered: Arc::default(), reads };
         tokio::spawn(follow(sidecar.clone(), live.clone(), read, shutdown));
         live
     }
@@ -59,6 +60,11 @@ impl Live {
     /// The highest version applied; 0 while everything is at its default.
     pub fn version(&self) -> u64 {
         self.entries.values().map(|entry| entry.version.load(Ordering::Acquire)).max().unwrap_or(0)
+    }
+
+    /// Whether the store ever answered. Until then a value is a default that nobody has chosen.
+    pub fn was_read(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
     }
 
     /// Waits until the store was asked once, whether or not it answered.
@@ -142,6 +148,7 @@ async fn follow(sidecar: Sidecar, live: Live, read: watch::Sender<u64>, shutdown
             Ok(items) => {
                 reachable = true;
                 let changed = live.apply(items);
+                live.answered.store(true, Ordering::Release);
                 if changed && subscribed_before && !told {
                     // What it did not tell shows that the subscription is dead.
                     subscription = subscribe(&sidecar, &live).await;

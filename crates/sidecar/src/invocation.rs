@@ -68,13 +68,15 @@ impl Sidecar {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(InvokeError::Unavailable)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(InvokeError::Unavailable)?;
-        if !status.is_success() {
-            return Err(InvokeError::Answered { status: status.as_u16(), body });
-        }
-        serde_json::from_slice(&body).map_err(InvokeError::Unreadable)
+        serde_json::from_slice(&answered(request).await?).map_err(InvokeError::Unreadable)
+    }
+
+    /// What the operation's owner says, as it came: for a caller who may know it already.
+    ///
+    /// # Errors
+    /// [`InvokeError`] says whether it was reached and what it answered.
+    pub async fn read(&self, operation: Operation, headers: HeaderMap) -> Result<Bytes, InvokeError> {
+        answered(self.request(operation).headers(headers).timeout(DEADLINE)).await
     }
 
     /// A request to the operation's owner, for a caller who passes bodies on as they are. It has no deadline yet.
@@ -82,6 +84,16 @@ impl Sidecar {
         let row = operation.row();
         let method = reqwest::Method::from_bytes(row.method.name().as_bytes())
             .expect("invariant: the table holds only standard methods");
-        self.http.request(method, format!("{}/v1.0/invoke/{}/method/{}", self.http_url, row.owner, row.name))
+        self.http.request(method, self.operations[operation as usize].clone())
     }
+}
+
+async fn answered(request: reqwest::RequestBuilder) -> Result<Bytes, InvokeError> {
+    let answer = request.send().await.map_err(InvokeError::Unavailable)?;
+    let status = answer.status();
+    let body = answer.bytes().await.map_err(InvokeError::Unavailable)?;
+    if !status.is_success() {
+        return Err(InvokeError::Answered { status: status.as_u16(), body });
+    }
+    Ok(body)
 }

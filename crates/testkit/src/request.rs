@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use contracts::{Envelope, Operation};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -67,8 +67,24 @@ impl Client {
             .await
     }
 
+    /// Asks for an operation whose answer goes on, and gives it as it begins.
+    pub async fn open(&self, operation: Operation, query: &str) -> Response<Body> {
+        let row = operation.row();
+        self.begin(row.method.name(), &format!("/{}?{query}", row.name), None).await
+    }
+
     /// Sends a body as it stands, said to be JSON.
     pub async fn send(&self, method: &str, path: &str, body: Option<String>) -> Answer {
+        let (parts, body) = self.begin(method, path, body).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        }
+    }
+
+    async fn begin(&self, method: &str, path: &str, body: Option<String>) -> Response<Body> {
         let mut request = Request::builder().method(method).uri(path.trim_end_matches('?'));
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -77,14 +93,7 @@ impl Client {
             Some(body) => request.header("content-type", "application/json").body(Body::from(body)),
             None => request.body(Body::empty()),
         };
-        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        }
+        self.router.clone().oneshot(request.unwrap()).await.unwrap()
     }
 
     /// Delivers an event as the sidecar does; gives the verdict: `SUCCESS`, `RETRY` or `DROP`.

@@ -7,9 +7,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, patch, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use contracts::operation::{Access, Method, Row, owned_by};
 use contracts::{App, Operation, ProblemType};
+use utoipa::openapi::OpenApi;
 
 use crate::auth::permitted;
 use crate::describe::{Description, Document};
@@ -58,6 +59,11 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         self
     }
 
+    /// The OpenAPI document of what is mounted so far.
+    pub fn document(self) -> OpenApi {
+        self.document.finish()
+    }
+
     /// Adds the operation that answers with the service's OpenAPI document, and checks that nothing is missing.
     pub fn finish(self, describe_operation: Operation) -> Router<S> {
         let document = self.document.clone().finish();
@@ -87,6 +93,7 @@ where
         Method::Post => post(handler),
         Method::Put => put(handler),
         Method::Patch => patch(handler),
+        Method::Delete => delete(handler),
     }
 }
 

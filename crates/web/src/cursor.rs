@@ -1,11 +1,15 @@
 //! Pages by key, not by offset: a cursor holds the last row's key and is opaque to clients.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::ProblemType;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::Problem;
 
@@ -22,7 +26,7 @@ pub struct Page {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct List<T> {
     pub items: Vec<T>,
     /// Absent on the last page.
@@ -64,6 +68,32 @@ impl Page {
                     .ok_or_else(|| Problem::new(ProblemType::InvalidCursor))
             })
             .transpose()
+    }
+}
+
+/// By hand, since the derived one leaves out the schema of what is listed.
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        "List".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let cursor = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("Absent on the last page."));
+        ObjectBuilder::new()
+            .description(Some("One page of a list."))
+            .property("items", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))
+            .property("next_cursor", cursor)
+            .required("items")
+            .into()
     }
 }
 

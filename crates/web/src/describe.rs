@@ -1,15 +1,34 @@
 //! A service's part of the OpenAPI document, gathered where its operations are mounted.
 
+mod examples;
+mod whole;
+
 use contracts::operation::{Access, Method, Row};
 use contracts::{App, Permission, ProblemType};
+use serde_json::json;
+use utoipa::openapi::example::Example;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AllOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, ResponseBuilder,
+    Components, Content, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
+    ResponseBuilder,
 };
 use utoipa::{IntoParams, ToSchema};
+
+pub use whole::whole;
+
+use crate::prefer::LONGEST_WAIT;
+
+/// On an operation: the permission that it needs.
+pub const PERMISSION: &str = "x-permission";
+/// On an operation: the names of all problems that it can answer.
+pub const PROBLEMS: &str = "x-problems";
+
+/// The form of our entity tags.
+const ENTITY_TAG: &str = "^\"[0-9]{1,18}\"$";
 
 /// The name under which the bearer token stands in the document.
 const BEARER: &str = "bearer";
@@ -33,6 +52,9 @@ impl Description {
         }
         let mut problems = vec![
             ProblemType::InvalidParameter,
+            ProblemType::BodyTooLarge,
+            ProblemType::BodyTooSlow,
+            ProblemType::HeadersTooLarge,
             ProblemType::RateLimited,
             ProblemType::Internal,
             ProblemType::Unavailable,
@@ -41,16 +63,24 @@ impl Description {
         if let Access::Permitted(permission) = row.access {
             operation = operation
                 .description(Some(format!("Needs the permission `{}`.", Permission::name(permission))))
-                .security(SecurityRequirement::new(BEARER, Vec::<String>::new()));
+                .security(SecurityRequirement::new(BEARER, [Permission::name(permission)]));
             problems.extend([
                 ProblemType::Unauthenticated,
                 ProblemType::InvalidToken,
                 ProblemType::ExpiredToken,
+                ProblemType::RevokedToken,
                 ProblemType::Forbidden,
             ]);
+            if permission.of_staff() {
+                problems.push(ProblemType::StaffUnavailable);
+            }
         }
         if row.path_parameters().next().is_some() {
-            problems.extend([ProblemType::NotFound, ProblemType::ReservedParameter]);
+            problems.extend([
+                ProblemType::NotFound,
+                ProblemType::ReservedParameter,
+                ProblemType::NulCharacter,
+            ]);
         }
         Description { row, operation, problems, schemas: Vec::new() }
     }
@@ -63,7 +93,6 @@ impl Description {
         self.operation = self.operation.request_body(Some(body.build()));
         self.problems(&[
             ProblemType::MalformedJson,
-            ProblemType::BodyTooLarge,
             ProblemType::UnsupportedMediaType,
             ProblemType::InvalidField,
             ProblemType::UnknownField,
@@ -80,31 +109,65 @@ impl Description {
         self
     }
 
+    /// The answer when all went well, which has no body.
+    pub fn done(mut self, status: u16) -> Description {
+        let response = ResponseBuilder::new().description(self.row.summary).build();
+        self.operation = self.operation.response(status.to_string(), response);
+        self
+    }
+
     /// Query parameters beside those of the path.
     pub fn query<T: IntoParams>(mut self) -> Description {
         for parameter in T::into_params(|| Some(ParameterIn::Query)) {
             self.operation = self.operation.parameter(parameter);
         }
-        self.problems.push(ProblemType::InvalidCursor);
-        self
+        self.problems(&[ProblemType::InvalidCursor, ProblemType::NulCharacter])
     }
 
     /// The `Idempotency-Key` header is needed.
     pub fn idempotent(self) -> Description {
-        self.header("Idempotency-Key", Required::True, "Of your choice; the same key gives the same answer.")
+        let about = "1 to 255 visible ASCII characters of your choice; the same key gives the same answer.";
+        self.header_like("Idempotency-Key", Required::True, about, "^[!-~]{1,255}$")
             .problems(&[ProblemType::IdempotencyKeyMissing, ProblemType::IdempotencyKeyReused])
     }
 
     /// The `If-Match` header is needed.
     pub fn conditional(self) -> Description {
-        self.header("If-Match", Required::True, "The ETag that you read.")
+        self.header_like("If-Match", Required::True, "The ETag that you read.", ENTITY_TAG)
             .problems(&[ProblemType::PreconditionFailed, ProblemType::PreconditionRequired])
     }
 
     /// The `If-Match` header is heeded where it is sent.
     pub fn conditional_when_sent(self) -> Description {
-        self.header("If-Match", Required::False, "The ETag that you read, if it must still be true.")
+        let about = "The ETag that you read, if it must still be true.";
+        self.header_like("If-Match", Required::False, about, ENTITY_TAG)
             .problems(&[ProblemType::PreconditionFailed])
+    }
+
+    /// `Prefer: wait` is heeded.
+    pub fn waits(self) -> Description {
+        let seconds = LONGEST_WAIT.as_secs();
+        let about = format!(
+            "`wait=<seconds>` holds the answer back until the order has ended, or waits for its customer, and at most \
+             so long (up to {seconds}); `Preference-Applied` says that it was heeded."
+        );
+        self.header("Prefer", Required::False, &about)
+    }
+
+    /// The answer is a stream of server-sent events.
+    pub fn events(mut self) -> Description {
+        let response = ResponseBuilder::new()
+            .description(
+                "Server-sent events: `entry` for each line of the timeline, with its number as `id`, and `order` for \
+                 the order as it then stands. The stream goes on until one side ends it.",
+            )
+            .content("text/event-stream", Content::new::<RefOr<Schema>>(None));
+        self.operation = self.operation.response("200", response.build());
+        self.header(
+            "Last-Event-ID",
+            Required::False,
+            "The last `id` that was seen: the stream goes on behind it.",
+        )
     }
 
     /// Refusals of its own.
@@ -113,13 +176,19 @@ impl Description {
         self
     }
 
-    fn header(mut self, name: &str, required: Required, description: &str) -> Description {
+    fn header(self, name: &str, required: Required, description: &str) -> Description {
+        self.header_like(name, required, description, "")
+    }
+
+    /// A header of the form that the pattern says, where it says one.
+    fn header_like(mut self, name: &str, required: Required, description: &str, form: &str) -> Description {
+        let form = Some(form).filter(|form| !form.is_empty());
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(required)
             .description(Some(description))
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).pattern(form)));
         self.operation = self.operation.parameter(parameter.build());
         self
     }
@@ -165,13 +234,14 @@ impl Document {
         problems.sort_by_key(|problem| (problem.status(), problem.name()));
         problems.dedup();
         for same_status in problems.chunk_by(|a, b| a.status() == b.status()) {
-            let names: Vec<_> = same_status.iter().map(|problem| format!("`{}`", problem.name())).collect();
-            let content = Content::new(Some(Ref::from_schema_name("Problem")));
-            let response = ResponseBuilder::new()
-                .description(names.join(", "))
-                .content("application/problem+json", content);
-            operation = operation.response(same_status[0].status().to_string(), response.build());
+            operation = operation.response(same_status[0].status().to_string(), refusal(same_status));
         }
+        let mut marks = ExtensionsBuilder::new()
+            .add(PROBLEMS, json!(problems.iter().map(|problem| problem.name()).collect::<Vec<_>>()));
+        if let Access::Permitted(permission) = row.access {
+            marks = marks.add(PERMISSION, Permission::name(permission));
+        }
+        operation = operation.extensions(Some(marks.build()));
         self.components.schemas.extend(schemas);
         self.paths.add_path_operation(path, vec![http_method(row.method)], operation.build());
     }
@@ -192,6 +262,7 @@ fn http_method(method: Method) -> HttpMethod {
         Method::Post => HttpMethod::Post,
         Method::Put => HttpMethod::Put,
         Method::Patch => HttpMethod::Patch,
+        Method::Delete => HttpMethod::Delete,
     }
 }
 
@@ -199,6 +270,9 @@ fn path_parameter(name: &str) -> Parameter {
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
     if name.ends_with("_id") {
         schema = schema.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    } else {
+        // What else stands in a path is a name; the gateway takes no other for a path of ours.
+        schema = schema.pattern(Some("^[A-Za-z0-9._~-]{1,128}$"));
     }
     ParameterBuilder::new()
         .name(name)
@@ -206,6 +280,24 @@ fn path_parameter(name: &str) -> Parameter {
         .required(Required::True)
         .schema(Some(schema))
         .build()
+}
+
+/// The answer with a status: the problems that have it, by name.
+fn refusal(problems: &[ProblemType]) -> utoipa::openapi::Response {
+    let names: Vec<_> = problems.iter().map(|problem| format!("`{}`", problem.name())).collect();
+    let types = problems.iter().map(|problem| format!("/problems/{}", problem.name()));
+    let one_of_them = ObjectBuilder::new()
+        .property("type", ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types)));
+    let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(one_of_them);
+    let examples = problems.iter().map(|problem| {
+        let name = problem.name();
+        (name, RefOr::<Example>::Ref(Ref::new(format!("#/components/examples/{name}"))))
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Schema::AllOf(schema.build())))
+        .examples_from_iter(examples)
+        .build();
+    ResponseBuilder::new().description(names.join(", ")).content("application/problem+json", content).build()
 }
 
 /// RFC 9457; members of its own stand beside these.
@@ -220,21 +312,4 @@ fn problem_schema() -> RefOr<Schema> {
         .required("title")
         .required("status")
         .into()
-}
-
-/// Puts the services' documents together.
-pub fn merge(title: &str, documents: impl IntoIterator<Item = OpenApi>) -> OpenApi {
-    let mut whole = OpenApiBuilder::new()
-        .info(InfoBuilder::new().title(title).version(env!("CARGO_PKG_VERSION")).build())
-        .build();
-    for document in documents {
-        for (path, item) in document.paths.paths {
-            whole.paths.paths.entry(path).or_default().merge_operations(item);
-        }
-        let components = whole.components.get_or_insert_with(Components::new);
-        let part = document.components.unwrap_or_default();
-        components.schemas.extend(part.schemas);
-        components.security_schemes.extend(part.security_schemes);
-    }
-    whole
 }

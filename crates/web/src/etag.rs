@@ -12,6 +12,12 @@ use crate::Problem;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ETag(pub i64);
 
+impl std::fmt::Display for ETag {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "\"{}\"", self.0)
+    }
+}
+
 /// Must come in with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IfMatch(pub i64);
@@ -63,7 +69,7 @@ impl IntoResponseParts for ETag {
     type Error = std::convert::Infallible;
 
     fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        let tag = HeaderValue::from_str(&format!("\"{}\"", self.0))
+        let tag = HeaderValue::from_str(&self.to_string())
             .expect("invariant: digits and quotes are a header value");
         response.headers_mut().insert(header::ETAG, tag);
         Ok(response)

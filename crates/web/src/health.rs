@@ -36,12 +36,25 @@ impl Readiness {
             Readiness { started: Instant::now(), answered: Some(Arc::new(AtomicI64::new(-STALE_MS - 1))) };
         let probe = readiness.clone();
         tokio::spawn(async move {
+            let mut was_ready = false;
             while !shutdown.is_cancelled() {
                 let asked =
                     tokio::time::timeout(INTERVAL, async { pool.acquire().await?.ping().await }).await;
                 if matches!(asked, Ok(Ok(()))) {
                     probe.note();
                 }
+                let is_ready = probe.ready();
+                match (was_ready, asked) {
+                    (true, Ok(Err(error))) if !is_ready => {
+                        tracing::warn!(error = %error, "not ready: the database does not answer");
+                    }
+                    (true, _) if !is_ready => {
+                        tracing::warn!("not ready: the database does not answer in time")
+                    }
+                    (false, _) if is_ready => tracing::info!("ready: the database answers"),
+                    _ => {}
+                }
+                was_ready = is_ready;
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = tokio::time::sleep(INTERVAL) => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contracts::{Operation, ProblemType, UserId};
 use serde::Serialize;
@@ -16,10 +16,13 @@ use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Json, Problem};
+use crate::{ETag, Json, Problem};
 
 /// Stored answers are kept for a week; what they answered keeps its natural key for good.
 const ANSWERS_KEPT_DAYS: i32 = 7;
+
+/// Says that an answer was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The `Idempotency-Key` header: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +41,24 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
+    etag: Option<String>,
     body: Box<RawValue>,
+}
+
+impl Answer {
+    /// What was answered, as JSON.
+    pub fn body(&self) -> &RawValue {
+        &self.body
+    }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        if let Some(etag) = self.etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+            response.headers_mut().insert(header::ETAG, etag);
+        }
         response
     }
 }
@@ -122,7 +136,8 @@ pub async fn find(
     hash: &[u8],
 ) -> Result<Option<Answer>, Problem> {
     let stored = sqlx::query!(
-        "select request_hash, status, body from idempotency where caller = $1 and operation = $2 and key = $3",
+        "select request_hash, status, etag, body from idempotency
+         where caller = $1 and operation = $2 and key = $3",
         caller.0,
         operation.name(),
         key.0
@@ -139,6 +154,7 @@ pub async fn find(
     let status = u16::try_from(status).map_err(anyhow::Error::from)?;
     Ok(Some(Answer {
         status: StatusCode::from_u16(status).map_err(anyhow::Error::from)?,
+        etag: stored.etag,
         body: RawValue::from_string(body).map_err(anyhow::Error::from)?,
     }))
 }
@@ -155,13 +171,39 @@ pub async fn store(
     status: StatusCode,
     answer: &impl Serialize,
 ) -> Result<(), Problem> {
+    keep(tx, (caller, operation, key), status, None, answer).await
+}
+
+/// The same for an answer with an entity tag.
+///
+/// # Errors
+/// When the database fails or the key was not claimed in this transaction.
+pub async fn store_tagged(
+    tx: &mut PgConnection,
+    claimed: (UserId, Operation, &IdempotencyKey),
+    status: StatusCode,
+    etag: ETag,
+    answer: &impl Serialize,
+) -> Result<(), Problem> {
+    keep(tx, claimed, status, Some(etag), answer).await
+}
+
+async fn keep(
+    tx: &mut PgConnection,
+    (caller, operation, key): (UserId, Operation, &IdempotencyKey),
+    status: StatusCode,
+    etag: Option<ETag>,
+    answer: &impl Serialize,
+) -> Result<(), Problem> {
     let body = serde_json::to_string(answer).map_err(anyhow::Error::from)?;
     let stored = sqlx::query!(
-        "update idempotency set status = $4, body = $5 where caller = $1 and operation = $2 and key = $3",
+        "update idempotency set status = $4, etag = $5, body = $6
+         where caller = $1 and operation = $2 and key = $3",
         caller.0,
         operation.name(),
         key.0,
         i16::try_from(status.as_u16()).map_err(anyhow::Error::from)?,
+        etag.map(|etag| etag.to_string()),
         body
     )
     .execute(tx)

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod extract;
 pub mod health;
 pub mod idempotency;
+pub mod prefer;
 pub mod problem;
 pub mod request;
 pub mod serve;

@@ -83,8 +83,9 @@ impl From<sqlx::Error> for Problem {
             error,
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
         ) || error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
-            // Classes 57 (shutting down), 08 (connection) and 53 (resources) of PostgreSQL's SQLSTATE.
-            ["57", "08", "53"].iter().any(|class| code.starts_with(class))
+            // Classes 57 (shutting down), 08 (connection), 53 (resources) and 40 (rolled back because of others) of
+            // PostgreSQL's SQLSTATE.
+            ["57", "08", "53", "40"].iter().any(|class| code.starts_with(class))
         });
         if away { Problem::unavailable(error) } else { Problem::from(anyhow::Error::from(error)) }
     }

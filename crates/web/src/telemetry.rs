@@ -1,6 +1,7 @@
 //! Logs as JSON lines, traces to OTLP where an endpoint is set, metrics for Prometheus.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -8,10 +9,13 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// How often what was measured is put into its buckets; until then each single value is kept.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -38,7 +42,7 @@ impl Drop for Telemetry {
     }
 }
 
-/// Sets up logs, traces and metrics for the process.
+/// Sets up logs, traces and metrics for the process, within its runtime.
 ///
 /// # Errors
 /// When the filter cannot be read, the exporter cannot be made, or it was called before.
@@ -48,7 +52,11 @@ pub fn init(settings: &Settings) -> anyhow::Result<Telemetry> {
 
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let resource = Resource::builder().with_service_name(settings.app.name()).build();
-    let mut provider = SdkTracerProvider::builder().with_resource(resource);
+    // Where nobody takes the spans, none is recorded here or, by the flag passed on, in any sidecar; ids still go on.
+    let root = if settings.otlp_endpoint.is_some() { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
+    let mut provider = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_sampler(Sampler::ParentBased(Box::new(root)));
     if let Some(endpoint) = &settings.otlp_endpoint {
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
         provider = provider.with_batch_exporter(exporter);
@@ -68,8 +76,16 @@ pub fn init(settings: &Settings) -> anyhow::Result<Telemetry> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &buckets)?
         .add_global_label("app", settings.app.name())
         .install_recorder()?;
+    tokio::spawn(upkeep(handle.clone()));
     METRICS.set(handle).map_err(|_| anyhow::anyhow!("telemetry was set up twice"))?;
     Ok(Telemetry(provider))
+}
+
+async fn upkeep(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
 }
 
 /// Everything measured so far, in Prometheus' text format; empty before [`init`].

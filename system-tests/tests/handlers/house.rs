@@ -63,7 +63,14 @@ impl House {
         let order = [0, 1].map(|replica| {
             let (sidecar, clock) = (sidecars[replica].clone(), clocks[replica].clone());
             let live = Live::start(&sidecar, Service::Order, CancellationToken::new());
-            order::app::App { db: db.clone(), sidecar, outbox: Outbox::new(), live, clock }
+            order::app::App {
+                db: db.clone(),
+                sidecar,
+                outbox: Outbox::new(),
+                live,
+                clock,
+                watches: order::app::watches::Watches::default(),
+            }
         });
         let db = databases::create(&format!("{name}_product"), &product::app::MIGRATOR).await;
         let product = [0, 1].map(|replica| {
@@ -89,7 +96,14 @@ impl House {
         });
         let db = databases::create(&format!("{name}_notification"), &notification::app::MIGRATOR).await;
         let live = Live::start(&sidecars[0], Service::Notification, CancellationToken::new());
-        let notification = notification::app::App { db, live, clock: clocks[0].clone() };
+        let notification = notification::app::App {
+            db,
+            live,
+            clock: clocks[0].clone(),
+            sidecar: sidecars[0].clone(),
+            mailer: notification::app::mailer::Mailer::Memory(Default::default()),
+            mails: Default::default(),
+        };
         let lives = order.iter().map(|app| &app.live).chain(product.iter().map(|app| &app.live));
         for live in lives.chain(payment.iter().map(|app| &app.live)) {
             live.settled().await;

@@ -333,4 +333,6 @@ async fn a_service_that_is_away_makes_the_books_say_so() {
     house.instance.signal("payment", stack::process::Signal::CONT).unwrap();
     assert_eq!(away["green"], false);
     green(&house, &token, "the return of payment").await;
+    // For the gateway too, not only for `order`.
+    house.customer("pm_card_visa").await;
 }

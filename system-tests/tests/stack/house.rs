@@ -11,9 +11,12 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use stack::Instance;
+use stack::instance::OFFSET_VARIABLE;
 use stack::trial::Trial;
 use uuid::Uuid;
 
+/// Of the customers that are made here.
+pub const PASSWORD: &str = "a long enough password";
 /// Ends a wait that would never end; nothing is expected to take nearly as long.
 const HANG: Duration = Duration::from_secs(180);
 
@@ -33,7 +36,9 @@ pub fn house() -> House {
     static STARTED: OnceLock<Instance> = OnceLock::new();
     let instance = STARTED.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let instance = Instance::new(root, Path::new(".local/test"), 10_000).unwrap();
+        // Another offset where something else has these ports.
+        let offset = std::env::var(OFFSET_VARIABLE).map_or(10_000, |offset| offset.parse().unwrap());
+        let instance = Instance::new(root, Path::new(".local/test"), offset).unwrap();
         // What is missing is missed after seconds, so that a test can wait for it.
         let trial = Trial {
             gap_age: Some("5".to_owned()),
@@ -85,6 +90,9 @@ impl House {
             let answer = request.send().await;
             let again =
                 answer.as_ref().map_or(true, |answer| matches!(answer.status().as_u16(), 429 | 500..=599));
+            if again && started.elapsed() > HANG {
+                self.tell_what_the_gateway_said();
+            }
             if !again || started.elapsed() > HANG {
                 let answer = answer.unwrap();
                 let status = answer.status();
@@ -94,13 +102,20 @@ impl House {
         }
     }
 
+    /// Why it refused is in its log only.
+    fn tell_what_the_gateway_said(&self) {
+        let log = std::fs::read_to_string(self.instance.log("gateway")).unwrap_or_default();
+        let told = log.lines().rev().filter(|line| line.contains(r#""level":"ERROR""#)).take(12);
+        told.for_each(|line| eprintln!("gateway: {line}"));
+    }
+
     pub async fn administrator(&self) -> String {
         let email = self.instance.secret("administrator/email").unwrap();
         let password = self.instance.secret("administrator/password").unwrap();
         self.log_in(&email, &password).await
     }
 
-    async fn log_in(&self, email: &str, password: &str) -> String {
+    pub async fn log_in(&self, email: &str, password: &str) -> String {
         let body = json!({"email": email, "password": password});
         let (status, answer) = self.ask(Method::POST, "/v1/sessions", "", Some(body)).await;
         assert_eq!(status, 201, "{answer}");
@@ -110,11 +125,10 @@ impl House {
     /// A new customer with this card.
     pub async fn customer(&self, card: &str) -> Customer {
         let email = format!("{}@example.com", Uuid::now_v7());
-        let password = "a long enough password";
-        let body = json!({"email": email, "password": password, "name": "Test"});
+        let body = json!({"email": email, "password": PASSWORD, "name": "Test"});
         let (status, answer) = self.ask(Method::POST, "/v1/users", "", Some(body)).await;
         assert_eq!(status, 201, "{answer}");
-        let token = self.log_in(&email, password).await;
+        let token = self.log_in(&email, PASSWORD).await;
         let body = json!({"provider_token": card});
         let (status, answer) = self.ask(Method::POST, "/v1/payment-methods", &token, Some(body)).await;
         assert_eq!(status, 201, "{answer}");

@@ -4,13 +4,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
+mod bench;
 mod books;
 mod configuration;
 mod dead_letters;
+mod examples;
 mod gaps;
 mod house;
+mod matrix;
 mod personal_data;
+mod readme;
 mod recovery;
 mod replay;
+mod rogue;
+mod staff;
+mod traffic;
 mod unreadable;
 mod walls;

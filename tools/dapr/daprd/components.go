@@ -11,7 +11,6 @@ import (
 	"github.com/dapr/components-contrib/middleware/http/routeralias"
 	kubernetesNames "github.com/dapr/components-contrib/nameresolution/kubernetes"
 	"github.com/dapr/components-contrib/nameresolution/mdns"
-	"github.com/dapr/components-contrib/nameresolution/sqlite"
 	inmemory "github.com/dapr/components-contrib/pubsub/in-memory"
 	kubernetesSecrets "github.com/dapr/components-contrib/secretstores/kubernetes"
 	"github.com/dapr/components-contrib/secretstores/local/env"
@@ -55,7 +54,7 @@ func components() *registry.Options {
 	secretstores.DefaultRegistry.RegisterComponent(env.NewEnvSecretStore, "local.env")
 	secretstores.DefaultRegistry.RegisterComponent(kubernetesSecrets.NewKubernetesSecretStore, "kubernetes")
 
-	nameresolution.DefaultRegistry.RegisterComponent(sqlite.NewResolver, "sqlite")
+	nameresolution.DefaultRegistry.RegisterComponent(newNamesFile, "file")
 	nameresolution.DefaultRegistry.RegisterComponent(kubernetesNames.NewResolver, "kubernetes")
 	nameresolution.DefaultRegistry.RegisterComponent(mdns.NewResolver, "mdns")
 

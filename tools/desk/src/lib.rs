@@ -5,6 +5,7 @@
 pub mod books;
 pub mod failed;
 pub mod issues;
+pub mod keys;
 pub mod order;
 pub mod timeline;
 pub mod verify;
@@ -45,6 +46,8 @@ pub enum Errand {
     },
     /// The payments that need a person.
     Issues,
+    /// Sign access tokens with a new key; those of the old one go on to their end.
+    RotateKeys,
     /// The events that services could not handle.
     Failed {
         #[command(subcommand)]
@@ -62,6 +65,7 @@ pub async fn run(session: &Session, errand: Errand) -> anyhow::Result<Said> {
         Errand::Verify { order } => verify::run(session, order::find(session, &order).await?).await,
         Errand::Timeline { order } => timeline::run(session, order::find(session, &order).await?).await,
         Errand::Issues => issues::run(session).await,
+        Errand::RotateKeys => keys::rotate(session).await,
         Errand::Failed { act } => failed::run(session, act).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Stands in place of daprd for the Dapr CLI, which gives all sidecars one environment: gives each its own tokens,
 //! secrets and listen addresses, and keeps the real one running as its child.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use contracts::App;
 
 use crate::part::{Identity, Part, Stop, write_whole};
 use crate::process::Signal;
-use crate::seat::{Copy, Seat};
+use crate::seat::{self, Copy, Seat};
 use crate::{Instance, identity, links, secrets, sentry, stop, supervisor};
 
 /// Runs the sidecar with these arguments of the CLI until this process is asked to end.
@@ -85,7 +86,20 @@ fn part(instance: &Instance, seat: Seat, arguments: &[String]) -> anyhow::Result
 
 /// Where the sidecars find each other's addresses.
 pub fn name_resolution_file(instance: &Instance) -> PathBuf {
-    instance.run().join("names.db")
+    instance.run().join("names.json")
+}
+
+/// Writes down where every sidecar of the instance will be.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_names(instance: &Instance) -> anyhow::Result<()> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for seat in seat::all(instance) {
+        let address = format!("{}:{}", links::sidecar_address(instance), links::peers_port(instance, seat));
+        names.entry(seat.app.name()).or_default().push(address);
+    }
+    write_whole(&name_resolution_file(instance), &serde_json::to_vec_pretty(&names)?)
 }
 
 /// The places that count for a sidecar, whatever the CLI says.

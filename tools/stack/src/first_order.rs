@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::secrets::{ADMINISTRATOR_EMAIL, ADMINISTRATOR_PASSWORD, SAMPLE_PASSWORD, Vault};
 use crate::{Instance, say};
 
-const CUSTOMER: &str = "customer@cartwright.example";
+/// The customer of the sample order.
+pub const CUSTOMER: &str = "customer@cartwright.example";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts, when the answer does not say how long.
 const USUAL_PAUSE: Duration = Duration::from_millis(500);

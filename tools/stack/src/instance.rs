@@ -1,5 +1,6 @@
 //! One running copy of the system: where its files lie and which ports it takes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -70,6 +71,11 @@ impl Instance {
         self.home.join("data")
     }
 
+    /// Where mails go while no mail server is configured.
+    pub fn mails(&self) -> PathBuf {
+        self.home.join("mails")
+    }
+
     pub fn logs(&self) -> PathBuf {
         self.home.join("logs")
     }
@@ -84,6 +90,17 @@ impl Instance {
 
     pub fn secrets(&self) -> PathBuf {
         self.home.join("secrets")
+    }
+
+    /// Makes every folder of this instance, closed to other users: Kafka keeps its topics there as plain files.
+    pub fn close_folders(&self) -> anyhow::Result<()> {
+        let [dapr, runtime] = ["dapr", "runtime"].map(|name| self.home.join(name));
+        for folder in [self.data(), self.logs(), self.mails(), self.run(), self.secrets(), dapr, runtime] {
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)))
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(())
     }
 
     /// Built or downloaded tools are shared by all instances.
@@ -201,4 +218,22 @@ fn programs() -> anyhow::Result<PathBuf> {
     // Test programs lie one folder below.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     Ok(folder.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_users_find_every_folder_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let instance = Instance::new(folder.path(), Path::new("home"), 0).unwrap();
+        std::fs::create_dir_all(instance.data()).unwrap();
+        std::fs::set_permissions(instance.data(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        instance.close_folders().unwrap();
+        for entry in std::fs::read_dir(&instance.home).unwrap().map(Result::unwrap) {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o700, "{}", entry.path().display());
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub fn running(instance: &Instance) -> Option<Process> {
 pub async fn run(instance: &Instance) -> anyhow::Result<()> {
     // Whoever closes the terminal closes its session, which this is not part of.
     let _ = rustix::process::setsid();
+    process::raise_open_files();
     std::fs::create_dir_all(instance.run())?;
     let lock = std::fs::File::create(instance.run().join("keep.lock"))?;
     if lock.try_lock().is_err() {
@@ -98,7 +99,7 @@ impl Crew {
             progress.step("Kafka: up, with topics, users and rights", prepare_kafka(&instance)),
             progress.step("sentry: up", prepare_sentry(&instance)),
         )?;
-        let _ = std::fs::remove_file(daprd::name_resolution_file(&instance));
+        daprd::write_names(&instance)?;
         daprd::install_launcher(&instance)?;
         self.keep(run_file::part(&instance)?);
         progress.step("services and sidecars", wait_for_apps(&instance, progress)).await

@@ -2,6 +2,7 @@
 //! with their sidecars, and a supervisor around each. The binary is a thin shell over these modules.
 
 pub mod app;
+pub mod bare;
 pub mod daprd;
 pub mod dev;
 pub mod down;
@@ -12,6 +13,7 @@ pub mod instance;
 pub mod kafka;
 pub mod keep;
 pub mod links;
+pub mod listeners;
 pub mod logs;
 pub mod part;
 pub mod ports;

@@ -291,6 +291,6 @@ mod tests {
         {
             assert!(links.iter().any(|link| link.name == name), "{name}");
         }
-        assert!(!links.iter().any(|link| link.name == "gateway-postgres" || link.name == "user-kafka"));
+        assert!(!links.iter().any(|link| link.name == "gateway-postgres" || link.name == "config-kafka"));
     }
 }

@@ -6,6 +6,7 @@ use anyhow::bail;
 use contracts::App;
 
 use crate::instance::OFFSET_VARIABLE;
+use crate::listeners;
 use crate::seat::{Copy, Seat};
 
 /// Every port of one instance: the defaults plus its offset.
@@ -198,29 +199,10 @@ fn index(app: App) -> u16 {
 
 /// Names the process that listens on a port, as far as this user may see.
 fn holder(port: u16) -> String {
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| std::fs::read_to_string(table).ok())
-        .flat_map(|table| listening_inodes(&table, port))
-        .collect();
-    let found = crate::process::all().into_iter().find(|process| process.holds_socket(&inodes));
-    match found {
+    match listeners::holder(port) {
         Some(process) => format!("{} (process {})", process.program(), process.pid),
         None => "another user's program".to_owned(),
     }
-}
-
-/// The socket inodes that listen on `port` in a table of the form of /proc/net/tcp.
-fn listening_inodes(table: &str, port: u16) -> Vec<String> {
-    const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .filter(|fields| fields.len() > 9 && fields[3] == LISTEN)
-        .filter(|fields| fields[1].rsplit(':').next() == Some(format!("{port:04X}").as_str()))
-        .map(|fields| fields[9].to_owned())
-        .collect()
 }
 
 #[cfg(test)]
@@ -238,15 +220,6 @@ mod tests {
             assert_eq!(ports.len(), count);
         }
         assert!(Ports::with_offset(u16::MAX - HIGHEST + 1).is_err());
-    }
-
-    #[test]
-    fn a_listener_is_found_in_the_table() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-            0: 0100007F:3C48 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0\n\
-            1: 0100007F:3C48 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0\n";
-        assert_eq!(listening_inodes(table, 15432), ["4711"]);
-        assert!(listening_inodes(table, 15433).is_empty());
     }
 
     #[test]

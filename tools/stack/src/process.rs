@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 pub use rustix::process::Signal;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, pidfd_send_signal, setrlimit,
+};
 use serde::{Deserialize, Serialize};
 
 /// The variable in the environment of every process that belongs to an instance; its value is the home.
@@ -94,13 +96,16 @@ impl Process {
             .unwrap_or(0)
     }
 
-    pub fn holds_socket(&self, inodes: &[String]) -> bool {
+    /// The inodes of its sockets, as far as this user may see them.
+    pub fn sockets(&self) -> Vec<u64> {
         let Ok(descriptors) = std::fs::read_dir(self.folder().join("fd")) else {
-            return false;
+            return Vec::new();
         };
-        descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| {
-            inodes.iter().any(|inode| target.as_os_str() == format!("socket:[{inode}]").as_str())
-        })
+        descriptors
+            .flatten()
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+            .collect()
     }
 
     fn postgres_of(&self, home: &std::path::Path) -> bool {
@@ -165,6 +170,20 @@ pub fn send(process: &Process, signal: Signal) -> anyhow::Result<()> {
     match pidfd_send_signal(descriptor, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot signal process {}", process.pid)),
+    }
+}
+
+/// More than the connections that the gateway takes at once.
+const OPEN_FILES: u64 = 65_536;
+
+/// Lets this process, and what it starts from now on, open that many files, or as many as the system allows it at
+/// most. The usual limit is far lower.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        // No system is known to refuse it; if one does, the gateway serves fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
     }
 }
 

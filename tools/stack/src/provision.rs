@@ -23,6 +23,7 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     let superuser = vault.existing(secrets::POSTGRES_SUPERUSER)?;
     let mut server = postgres::connect(port, &superuser, "postgres").await?;
     roles::provision_roles(&mut server, |role| vault.existing(&secrets::database_password(role))).await?;
+    roles::close_others(&mut server).await?;
     for app in roles::databases() {
         roles::provision_database(&mut server, app, app.name()).await?;
         let mut database = postgres::connect(port, &superuser, app.name()).await?;

@@ -3,6 +3,7 @@
 mod async_api;
 mod configuration;
 mod events;
+mod pubsub;
 mod subscription;
 
 use std::path::Path;
@@ -64,6 +65,7 @@ pub fn all(root: &Path) -> Vec<Rendered> {
         .into_iter()
         .map(|app| Rendered { path: format!("dapr-config/{app}.yaml"), text: configuration::render(app) })
         .collect();
+    files.push(Rendered { path: "components/pubsub.yaml".to_owned(), text: pubsub::render() });
     files.push(Rendered { path: "dapr-config/subscriptions.yaml".to_owned(), text: subscription::render() });
     files.push(Rendered { path: "docs/events.md".to_owned(), text: events::render() });
     files.push(Rendered { path: "docs/asyncapi.yaml".to_owned(), text: async_api::render(root) });

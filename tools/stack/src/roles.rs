@@ -58,6 +58,14 @@ pub async fn provision_database(
     Ok(())
 }
 
+/// Takes from everybody the databases that PostgreSQL itself brings: a login role opens the one of its service.
+pub async fn close_others(connection: &mut PgConnection) -> anyhow::Result<()> {
+    for database in ["postgres", "template1"] {
+        run(connection, &format!("revoke connect, temporary on database {database} from public")).await?;
+    }
+    Ok(())
+}
+
 /// Gives the rights inside a database that `connection` is connected to.
 pub async fn provision_schema(connection: &mut PgConnection, app: App) -> anyhow::Result<()> {
     let statements = [

@@ -24,7 +24,15 @@ pub const ADMINISTRATOR_EMAIL: &str = "administrator/email";
 pub const ADMINISTRATOR_PASSWORD: &str = "administrator/password";
 /// The password of the customer of the sample order.
 pub const SAMPLE_PASSWORD: &str = "sample/password";
+/// What `user` seals its private keys and shared secrets with.
+const SEALING_KEY: &str = "sealing/key";
 
+/// Where mails go and who sends them; whoever has a mail server sets both in the vault.
+const MAIL_URL: &str = "mail/url";
+const MAIL_FROM: &str = "mail/from";
+
+/// Who sends mails while nobody else is named; the domain is reserved and never delivers.
+const SENDER: &str = "Cartwright <shop@cartwright.example>";
 /// The e-mail address of the first administrator; the domain is reserved and never delivers.
 const FIRST_ADMINISTRATOR: &str = "admin@cartwright.example";
 
@@ -135,6 +143,7 @@ fn fill(vault: &mut Vault) -> anyhow::Result<()> {
         WEBHOOK_SECRET,
         ADMINISTRATOR_PASSWORD,
         SAMPLE_PASSWORD,
+        SEALING_KEY,
     ] {
         vault.ensure(name, random)?;
     }
@@ -215,6 +224,7 @@ fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> 
                 "private_key": vault.existing("signing/private_key")?,
                 "kid": vault.existing("signing/kid")?,
             });
+            store["sealing"] = json!({ "key": vault.existing(SEALING_KEY)? });
             store["administrator"] = json!({
                 "email": vault.existing(ADMINISTRATOR_EMAIL)?,
                 "password": vault.existing(ADMINISTRATOR_PASSWORD)?,
@@ -226,7 +236,15 @@ fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> 
                 "webhook_secret": vault.existing(WEBHOOK_SECRET)?,
             });
         }
-        App::Gateway | App::Config | App::Product | App::Order | App::Notification => (),
+        App::Notification => {
+            let set = |name: &str| vault.values.get(name).cloned();
+            let folder = || format!("folder:{}", instance.mails().display());
+            store["mail"] = json!({
+                "url": set(MAIL_URL).unwrap_or_else(folder),
+                "from": set(MAIL_FROM).unwrap_or_else(|| SENDER.to_owned()),
+            });
+        }
+        App::Gateway | App::Config | App::Product | App::Order => (),
     }
     Ok(store)
 }
@@ -238,9 +256,10 @@ pub fn readable_by(app: App) -> Vec<&'static str> {
         names.push("database");
     }
     match app {
-        App::User => names.extend(["signing", "administrator"]),
+        App::User => names.extend(["signing", "sealing", "administrator"]),
         App::Payment => names.push("provider"),
-        App::Gateway | App::Config | App::Product | App::Order | App::Notification => (),
+        App::Notification => names.push("mail"),
+        App::Gateway | App::Config | App::Product | App::Order => (),
     }
     names
 }

@@ -21,7 +21,7 @@ const SAY_AGAIN: Duration = Duration::from_secs(3);
 /// Starts everything, or says that it runs already; ends with the proof that an order goes through.
 pub async fn run(instance: &Instance) -> anyhow::Result<()> {
     let began = Instant::now();
-    std::fs::create_dir_all(instance.run())?;
+    instance.close_folders()?;
     let lock = std::fs::File::create(instance.run().join("up.lock"))?;
     if lock.try_lock().is_err() {
         bail!("another `./taskw up` of {} is at work; wait for it", instance.home.display());

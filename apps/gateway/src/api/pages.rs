@@ -2,23 +2,17 @@
 
 use std::fmt::Write;
 
-use axum::extract::Path;
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
 use contracts::ProblemType;
-use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use utoipa_swagger_ui::{Config, SwaggerUi};
 use web::Problem;
 
-use super::documents::read_document;
+use super::documentation;
+use super::documents::{Answering, read_document};
 use crate::app::App;
-
-/// The documentation's own scripts and styles, and nothing from elsewhere; it sets styles while it runs.
-const DOCUMENTATION_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
 
 pub(super) fn router(app: App) -> Router {
     Router::new()
@@ -26,7 +20,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/openapi.json", get(read_document))
         .route("/problems", get(list_problems))
         .route("/problems/{name}", get(read_problem))
-        .merge(documentation())
+        .merge(documentation::router())
         .method_not_allowed_fallback(|| async { Problem::new(ProblemType::MethodNotAllowed) })
         .with_state(app)
 }
@@ -51,18 +45,27 @@ async fn list_problems() -> Html<String> {
 }
 
 /// What a problem's type says, for whoever follows it.
-async fn read_problem(Path(name): Path<String>) -> Result<Html<String>, Problem> {
+async fn read_problem(State(app): State<App>, Path(name): Path<String>) -> Result<Html<String>, Problem> {
     let problem = ProblemType::from_name(&name).ok_or_else(Problem::not_found)?;
-    let again = if matches!(problem, ProblemType::RateLimited | ProblemType::Unavailable) {
-        "<p>Send the same request again after the time that <code>Retry-After</code> says.</p>"
-    } else if problem.status() >= 500 {
-        "<p>It may have been done all the same: repeat it with the same <code>Idempotency-Key</code>, or read what \
-         is there first.</p>"
-    } else {
-        ""
-    };
-    let (status, title) = (problem.status(), problem.title());
-    Ok(page(&name, &format!("<p>{title}.</p><p>Answered with status {status}.</p>{again}")))
+    let (status, title, meaning, next) =
+        (problem.status(), problem.title(), problem.meaning(), problem.next());
+    let mut content = format!(
+        "<p>{title}.</p><h2>What it means</h2><p>{}</p><h2>What to do</h2><p>{}</p><p>Answered with status \
+         {status}.</p>",
+        escaped(meaning),
+        escaped(next)
+    );
+    let answering = app.documents.answering(problem);
+    if !answering.is_empty() {
+        content.push_str("<h2>Which operations answer it</h2><ul>");
+        for Answering { method, path, summary } in answering {
+            let (path, summary) = (escaped(&path), escaped(&summary));
+            // Writing to a string cannot fail.
+            let _ = write!(content, "<li><code>{method} {path}</code> {summary}</li>");
+        }
+        content.push_str("</ul>");
+    }
+    Ok(page(&name, &content))
 }
 
 /// Everything in it comes from our own tables.
@@ -73,18 +76,7 @@ fn page(title: &str, content: &str) -> Html<String> {
     ))
 }
 
-fn documentation() -> Router<App> {
-    // Without this the page would ask a checker on the internet about the document.
-    let config = Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true);
-    Router::from(SwaggerUi::new("/docs").config(config)).layer(axum::middleware::map_response(document_page))
-}
-
-async fn document_page(mut response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND {
-        return Problem::not_found().into_response();
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCUMENTATION_POLICY));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+/// Text between tags.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

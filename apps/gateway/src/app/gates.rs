@@ -1,19 +1,19 @@
 //! Bulkheads and breakers, one of each for every operation: a slow or dead service costs only its own routes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use contracts::Operation;
 use contracts::operation::{OPERATIONS, Pace, Row};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::breaker::Breaker;
+use crate::domain::breaker::{Admitted, Breaker};
 
 /// Requests under way in all.
-const EVERYTHING: usize = 1_024;
+const EVERYTHING: usize = 1_280;
 /// Of these, reads; the rest is kept for ordering when everybody looks at the catalogue.
-const READS: usize = 768;
+pub const READS: usize = 768;
+/// Of these, answers that are held back because their client would rather wait.
+pub const WAITS: usize = 256;
 
 /// Requests under way for one operation.
 pub const fn width(pace: Pace) -> usize {
@@ -21,6 +21,7 @@ pub const fn width(pace: Pace) -> usize {
         Pace::Read | Pace::Write | Pace::Signed => 64,
         Pace::Credentials => 16,
         Pace::Bulk => 4,
+        Pace::Stream => 512,
     }
 }
 
@@ -29,7 +30,9 @@ pub const fn width(pace: Pace) -> usize {
 pub struct Gates {
     everything: Arc<Semaphore>,
     reads: Arc<Semaphore>,
-    each: HashMap<Operation, Gate>,
+    waits: Arc<Semaphore>,
+    /// In the order of the operations.
+    each: Box<[Arc<Gate>]>,
 }
 
 #[derive(Debug)]
@@ -38,9 +41,11 @@ struct Gate {
     breaker: Mutex<Breaker>,
 }
 
-/// A request's place until its answer has begun.
+/// A request's place until its answer has begun; a stream's until it has ended.
 #[derive(Debug)]
 pub struct Place {
+    gate: Arc<Gate>,
+    admitted: Admitted,
     _places: Vec<OwnedSemaphorePermit>,
 }
 
@@ -65,11 +70,12 @@ impl Default for Gates {
     fn default() -> Self {
         let gate = |row: &'static Row| {
             let places = Arc::new(Semaphore::new(width(row.pace)));
-            (row.operation, Gate { places, breaker: Mutex::new(Breaker::closed()) })
+            Arc::new(Gate { places, breaker: Mutex::new(Breaker::closed()) })
         };
         Gates {
             everything: Arc::new(Semaphore::new(EVERYTHING)),
             reads: Arc::new(Semaphore::new(READS)),
+            waits: Arc::new(Semaphore::new(WAITS)),
             each: OPERATIONS.iter().map(gate).collect(),
         }
     }
@@ -81,29 +87,54 @@ impl Gates {
     /// # Errors
     /// [`Shed`] says why.
     pub fn enter(&self, row: &Row) -> Result<Place, Shed> {
-        let gate = &self.each[&row.operation];
-        let reads = match row.pace {
-            Pace::Read => Some(&self.reads),
-            Pace::Write | Pace::Credentials | Pace::Bulk | Pace::Signed => None,
+        let gate = &self.each[row.operation as usize];
+        let wanted = match row.pace {
+            Pace::Read => vec![&gate.places, &self.reads, &self.everything],
+            Pace::Write | Pace::Credentials | Pace::Bulk | Pace::Signed => {
+                vec![&gate.places, &self.everything]
+            }
+            // It stays for long and does little; nothing else is to wait for it.
+            Pace::Stream => vec![&gate.places],
         };
-        let wanted = [Some(&gate.places), reads, Some(&self.everything)];
-        let places = wanted
-            .into_iter()
-            .flatten()
-            .map(|places| places.clone().try_acquire_owned().map_err(|_| Shed::Busy))
-            .collect::<Result<_, _>>()?;
-        if !gate.breaker().admits(Instant::now()) {
-            return Err(Shed::Broken);
-        }
-        Ok(Place { _places: places })
+        admit(gate, wanted)
     }
 
-    /// Notes what became of a request. One whose client has gone away says nothing.
-    pub fn note(&self, operation: Operation, outcome: Outcome) {
-        let mut breaker = self.each[&operation].breaker();
+    /// The same for a request whose answer is held back: it has a place among its like, and not one of those that
+    /// its operation has for requests that are done at once.
+    ///
+    /// # Errors
+    /// [`Shed`] says why.
+    pub fn enter_to_wait(&self, row: &Row) -> Result<Place, Shed> {
+        admit(&self.each[row.operation as usize], vec![&self.waits, &self.everything])
+    }
+}
+
+fn admit(gate: &Arc<Gate>, wanted: Vec<&Arc<Semaphore>>) -> Result<Place, Shed> {
+    let places = wanted
+        .into_iter()
+        .map(|places| places.clone().try_acquire_owned().map_err(|_| Shed::Busy))
+        .collect::<Result<_, _>>()?;
+    let admitted = gate.breaker().admits(Instant::now()).ok_or(Shed::Broken)?;
+    Ok(Place { gate: gate.clone(), admitted, _places: places })
+}
+
+impl Place {
+    /// Notes what became of the request. One whose client has gone away says nothing.
+    pub fn note(&mut self, outcome: Outcome) {
+        self.admitted = Admitted::Regularly;
+        let mut breaker = self.gate.breaker();
         match outcome {
             Outcome::Answered => breaker.succeeded(),
             Outcome::Failed => breaker.failed(Instant::now()),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        match self.admitted {
+            Admitted::Regularly => {}
+            Admitted::OnTrial => self.gate.breaker().trial_lost(Instant::now()),
         }
     }
 }

@@ -6,22 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::Layer;
+use tower::util::MapRequest;
 
-const CONNECTIONS: usize = 16_384;
-/// A connection says something within this time, and then sends each request's head within it.
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
+use super::connections::{Connection, Connections};
+use super::edge::Edge;
+
+/// Files that are open for other things than the connections of clients: mostly what goes on to the sidecar.
+const OTHER_FILES: u64 = 3_072;
+/// What was sent to a client is taken by it within this time, a part after another.
+const TAKEN_WITHIN_MS: u32 = 30_000;
 const LARGEST_HEAD: usize = 64 * 1024;
 const MOST_HEADERS: usize = 100;
-const STREAMS: u32 = 64;
+const STREAMS: u32 = 32;
+/// Bodies that a connection may have waited for at once. A proxy of ours speaks for many clients on each.
+const BODIES: usize = 4;
+/// What a client may send of a body before it is read; a connection has so much for four of them.
+const WINDOW: u32 = 64 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks at a connection that has sent a single byte.
@@ -42,17 +50,16 @@ enum Protocol {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    edge: Edge,
     last: Duration,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new(edge.connections.min(room_for_connections()));
     let tasks = TaskTracker::new();
+    let edge = Arc::new(edge);
     while let Some((stream, peer, place)) = accept(&listener, &connections, &shutdown).await {
-        let connection = connection(stream, peer, router.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            connection.await;
-            drop(place);
-        });
+        let serving = connection(stream, peer, router.clone(), place, edge.clone(), shutdown.clone());
+        tasks.spawn(serving);
     }
     tasks.close();
     if tokio::time::timeout(last, tasks.wait()).await.is_err() {
@@ -61,45 +68,80 @@ pub async fn serve(
     Ok(())
 }
 
+/// As many as the process may have files open, which it first raises as far as it is allowed to.
+fn room_for_connections() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let files = files.unwrap_or(u64::MAX);
+    usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 2)).unwrap_or(usize::MAX)
+}
+
 async fn accept(
     listener: &TcpListener,
-    connections: &Arc<Semaphore>,
+    connections: &Connections,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, Connection)> {
     let next = async {
-        let place = connections.clone().acquire_owned().await.ok()?;
-        loop {
+        let (stream, peer) = loop {
             match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer, place)),
+                Ok(accepted) => break accepted,
                 Err(error) => {
                     tracing::warn!(error = %error, "a connection could not be accepted");
                     tokio::time::sleep(AFTER_REFUSAL).await;
                 }
             }
-        }
+        };
+        // Only now: nobody gives way for a connection that nobody wants.
+        (stream, peer, connections.admit().await)
     };
     tokio::select! {
         () = shutdown.cancelled() => None,
-        accepted = next => accepted,
+        accepted = next => Some(accepted),
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+/// Serves one connection until it ends, or until another needs its place more.
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    place: Connection,
+    edge: Arc<Edge>,
+    shutdown: CancellationToken,
+) {
     let protocol = tokio::select! {
         () = shutdown.cancelled() => None,
-        first = tokio::time::timeout(HEAD_WITHIN, protocol(&stream)) => first.ok().flatten(),
+        () = place.cut() => None,
+        first = tokio::time::timeout(edge.head_within, protocol(&stream)) => first.ok().flatten(),
     };
     let Some(protocol) = protocol else { return };
     // Small answers must not wait for more to come.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection stays with delays");
     }
-    let service = TowerToHyperService::new(axum::Extension(ConnectInfo(peer)).layer(router));
-    let builder = builder(protocol);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, TAKEN_WITHIN_MS) {
+        tracing::debug!(error = %error, "a connection may leave its answer untaken");
+    }
+    let ours = edge.proxies.trusts(peer.ip().to_canonical());
+    let handle = place.handle(if ours { usize::try_from(STREAMS).unwrap_or(BODIES) } else { BODIES });
+    let taking = handle.clone();
+    let service = MapRequest::new(router, move |mut request: Request<_>| {
+        handle.heard();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(handle.clone());
+        request
+    });
+    let builder = builder(protocol, edge.head_within);
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
+        () = place.cut() => return,
+        () = taking.untaken(edge.moved_within) => return,
         () = shutdown.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
@@ -110,21 +152,24 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdow
     }
 }
 
-/// Which protocol the first two bytes speak. The builder could tell by itself, but would wait for them for ever.
+/// Which protocol the first bytes speak. The builder could tell by itself, but would wait for them for ever.
 async fn protocol(stream: &TcpStream) -> Option<Protocol> {
-    let mut first = [0; 2];
+    /// With what HTTP/2 begins, and no method of HTTP/1.1 (as PROPFIND would with less).
+    const HTTP2: &[u8] = b"PRI";
+    let mut first = [0; HTTP2.len()];
     loop {
         match stream.peek(&mut first).await.ok()? {
             0 => return None,
-            1 => tokio::time::sleep(LOOK_AGAIN).await,
-            // HTTP/2 begins with `PRI`, and no method of ours with `PR`.
-            _ if first == *b"PR" => return Some(Protocol::Http2),
+            _ if first == HTTP2 => return Some(Protocol::Http2),
+            said if said < HTTP2.len() && HTTP2.starts_with(&first[..said]) => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             _ => return Some(Protocol::Http1),
         }
     }
 }
 
-fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
+fn builder(protocol: Protocol, head_within: Duration) -> Builder<TokioExecutor> {
     let mut builder = match protocol {
         Protocol::Http1 => Builder::new(TokioExecutor::new()).http1_only(),
         Protocol::Http2 => Builder::new(TokioExecutor::new()).http2_only(),
@@ -132,13 +177,15 @@ fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head_within)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(4 * WINDOW)
         .max_header_list_size(u32::try_from(LARGEST_HEAD).unwrap_or(u32::MAX))
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PONG_WITHIN);

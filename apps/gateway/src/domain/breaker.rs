@@ -19,20 +19,35 @@ pub enum Breaker {
     },
 }
 
+/// How a request goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admitted {
+    Regularly,
+    /// Everybody else waits for what becomes of it.
+    OnTrial,
+}
+
 impl Breaker {
     pub const fn closed() -> Breaker {
         Breaker::Closed { failures: 0 }
     }
 
     /// Whether a request may go on now.
-    pub fn admits(&mut self, now: Instant) -> bool {
+    pub fn admits(&mut self, now: Instant) -> Option<Admitted> {
         match self {
-            Breaker::Closed { .. } => true,
+            Breaker::Closed { .. } => Some(Admitted::Regularly),
             Breaker::Open { trial_at } if *trial_at <= now => {
                 *trial_at = now + PAUSE;
-                true
+                Some(Admitted::OnTrial)
             }
-            Breaker::Open { .. } => false,
+            Breaker::Open { .. } => None,
+        }
+    }
+
+    /// A trial has ended without telling anything: its client has gone. The next may try at once.
+    pub fn trial_lost(&mut self, now: Instant) {
+        if let Breaker::Open { trial_at } = self {
+            *trial_at = now;
         }
     }
 
@@ -57,7 +72,7 @@ mod tests {
     fn open(now: Instant) -> Breaker {
         let mut breaker = Breaker::closed();
         for _ in 0..FAILURES {
-            assert!(breaker.admits(now));
+            assert_eq!(breaker.admits(now), Some(Admitted::Regularly));
             breaker.failed(now);
         }
         breaker
@@ -71,23 +86,35 @@ mod tests {
             breaker.failed(now);
             breaker.succeeded();
         }
-        assert!(breaker.admits(now));
-        assert!(!open(now).admits(now));
+        assert_eq!(breaker.admits(now), Some(Admitted::Regularly));
+        assert_eq!(open(now).admits(now), None);
     }
 
     #[test]
     fn one_trial_goes_through_after_each_pause_until_one_succeeds() {
         let now = Instant::now();
         let mut breaker = open(now);
-        assert!(!breaker.admits(now + PAUSE / 2));
-        assert!(breaker.admits(now + PAUSE));
-        assert!(!breaker.admits(now + PAUSE), "a second one while the trial is on");
+        assert_eq!(breaker.admits(now + PAUSE / 2), None);
+        assert_eq!(breaker.admits(now + PAUSE), Some(Admitted::OnTrial));
+        assert_eq!(breaker.admits(now + PAUSE), None, "a second one while the trial is on");
         breaker.failed(now + PAUSE);
-        assert!(!breaker.admits(now + PAUSE * 3 / 2));
-        assert!(breaker.admits(now + PAUSE * 2));
-        assert!(breaker.admits(now + PAUSE * 3), "the trial before was given up");
+        assert_eq!(breaker.admits(now + PAUSE * 3 / 2), None);
+        assert_eq!(breaker.admits(now + PAUSE * 2), Some(Admitted::OnTrial));
+        assert_eq!(breaker.admits(now + PAUSE * 3), Some(Admitted::OnTrial), "the trial before was given up");
         breaker.succeeded();
-        assert!(breaker.admits(now + PAUSE * 3));
-        assert!(breaker.admits(now + PAUSE * 3));
+        assert_eq!(breaker.admits(now + PAUSE * 3), Some(Admitted::Regularly));
+        assert_eq!(breaker.admits(now + PAUSE * 3), Some(Admitted::Regularly));
+    }
+
+    #[test]
+    fn a_trial_that_told_nothing_is_followed_by_the_next_at_once() {
+        let now = Instant::now();
+        let mut breaker = open(now);
+        assert_eq!(breaker.admits(now + PAUSE), Some(Admitted::OnTrial));
+        breaker.trial_lost(now + PAUSE);
+        assert_eq!(breaker.admits(now + PAUSE), Some(Admitted::OnTrial));
+        breaker.succeeded();
+        breaker.trial_lost(now + PAUSE);
+        assert_eq!(breaker, Breaker::closed());
     }
 }

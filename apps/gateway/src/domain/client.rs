@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use contracts::UserId;
 use contracts::operation::Pace;
-use contracts::permission::Role;
-use contracts::{Permission, UserId};
+use uuid::Uuid;
 use web::Caller;
 
 /// Whose share a request uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
     User(UserId),
+    /// An API key, apart from whoever made it.
+    Key(Uuid),
     /// An IPv4 address, or the /64 network of an IPv6 one: whoever has one address of it has all.
     Address(IpAddr),
 }
@@ -20,6 +22,8 @@ pub enum Client {
 pub enum Plan {
     Anonymous,
     Customer,
+    /// A machine of a partner or of the shop itself.
+    ApiKey,
     /// May do something that no customer may.
     Staff,
 }
@@ -39,19 +43,18 @@ impl Client {
     pub fn of(caller: Option<&Caller>, address: IpAddr, pace: Pace) -> (Client, Plan) {
         match (caller, pace) {
             (None, _) | (_, Pace::Credentials | Pace::Signed) => (Client::at(address), Plan::Anonymous),
-            (Some(caller), Pace::Read | Pace::Write | Pace::Bulk) => {
-                (Client::User(caller.user_id), Plan::of(caller))
-            }
+            (Some(caller), Pace::Read | Pace::Write | Pace::Bulk | Pace::Stream) => match caller.key_id {
+                Some(key) => (Client::Key(key), Plan::ApiKey),
+                None => (Client::User(caller.user_id), Plan::of(caller)),
+            },
         }
     }
 }
 
 impl Plan {
     fn of(caller: &Caller) -> Plan {
-        let more_than_customers = Permission::ALL
-            .iter()
-            .any(|permission| caller.may(*permission) && !Role::Customer.permissions().contains(permission));
-        if more_than_customers { Plan::Staff } else { Plan::Customer }
+        let staff = caller.permissions().iter().any(|permission| permission.of_staff());
+        if staff { Plan::Staff } else { Plan::Customer }
     }
 
     /// The slots of one client for one operation; each is one unit of the limiter's rate.
@@ -61,11 +64,14 @@ impl Plan {
             (Plan::Anonymous, Pace::Write | Pace::Credentials) => 2,
             (Plan::Customer, Pace::Read) => 20,
             (Plan::Customer, Pace::Write) => 4,
+            (Plan::ApiKey, Pace::Read) => 60,
+            (Plan::ApiKey, Pace::Write) => 20,
             (Plan::Staff, Pace::Read) => 40,
             (Plan::Staff, Pace::Write) => 10,
-            (Plan::Customer | Plan::Staff, Pace::Credentials) => 2,
-            (Plan::Anonymous | Plan::Customer | Plan::Staff, Pace::Bulk) => 1,
-            (Plan::Anonymous | Plan::Customer | Plan::Staff, Pace::Signed) => 40,
+            (Plan::Customer | Plan::ApiKey | Plan::Staff, Pace::Credentials) => 2,
+            (Plan::Anonymous | Plan::Customer | Plan::Staff, Pace::Bulk | Pace::Stream) => 1,
+            (Plan::ApiKey, Pace::Bulk | Pace::Stream) => 2,
+            (Plan::Anonymous | Plan::Customer | Plan::ApiKey | Plan::Staff, Pace::Signed) => 40,
         }
     }
 }

@@ -1,15 +1,13 @@
-//! One bounded table of slots. A slot's name is what the limiter counts by, so a client that uses `n` slots in turn
-//! may ask for `n` times the limiter's rate.
+//! A bounded table of slots, one for each operation. A slot's name is what the limiter counts by, together with the
+//! operation, so a client that uses `n` slots in turn may ask for `n` times the limiter's rate.
 //!
-//! A slot belongs to one client and operation at a time. Once nothing of it is under way and it was idle for
-//! [`IDLE`], its bucket is full again and it can be given to another: nobody meets a bucket that someone else has
-//! emptied, whatever clients send, and the limiter never sees more names than there are slots.
+//! A slot belongs to one client at a time. Once nothing of it is under way and it was idle for [`IDLE`], its bucket is
+//! full again and it can be given to another: nobody meets a bucket that someone else has emptied, whatever clients
+//! send, and the limiter never sees more names than there are slots.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
-
-use contracts::Operation;
 
 use super::client::Client;
 
@@ -34,14 +32,12 @@ pub struct Slots {
     free: BinaryHeap<Reverse<Slot>>,
     /// When slots were given back, the longest ago first.
     resting: VecDeque<(Instant, Slot)>,
-    held: HashMap<Holder, Held>,
+    held: HashMap<Client, Held>,
 }
-
-type Holder = (Client, Operation);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    holder: Option<(Holder, usize)>,
+    holder: Option<(Client, usize)>,
     under_way: u32,
     given_back: Option<Instant>,
 }
@@ -64,28 +60,21 @@ impl Slots {
         }
     }
 
-    /// The client's next slot for this operation, of the `share` that it may use in turn. Give it back afterwards.
+    /// The client's next slot, of the `share` that it may use in turn. Give it back afterwards.
     ///
     /// # Errors
     /// [`Full`] when it holds none yet and gets none.
-    pub fn take(
-        &mut self,
-        client: Client,
-        operation: Operation,
-        share: u32,
-        now: Instant,
-    ) -> Result<Slot, Full> {
+    pub fn take(&mut self, client: Client, share: u32, now: Instant) -> Result<Slot, Full> {
         self.release_rested(now);
-        let holder = (client, operation);
         let spare = match client {
-            Client::User(_) => 0,
+            Client::User(_) | Client::Key(_) => 0,
             Client::Address(_) => self.reserved,
         };
-        if self.free.len() <= spare && !self.held.contains_key(&holder) {
+        if self.free.len() <= spare && !self.held.contains_key(&client) {
             return Err(Full);
         }
         let share = usize::try_from(share.max(1)).unwrap_or(1);
-        let held = self.held.entry(holder).or_default();
+        let held = self.held.entry(client).or_default();
         if held.places.len() < share {
             held.places.resize(share, None);
         }
@@ -96,7 +85,7 @@ impl Slots {
             None if self.free.len() > spare => {
                 let Reverse(slot) = self.free.pop().ok_or(Full)?;
                 held.places[place] = Some(slot);
-                self.slots[index(slot)].holder = Some((holder, place));
+                self.slots[index(slot)].holder = Some((client, place));
                 slot
             }
             // It must do with those it has.
@@ -115,7 +104,7 @@ impl Slots {
         self.release_rested(now);
     }
 
-    /// Clients with an operation that hold a slot now.
+    /// Clients that hold a slot now.
     pub fn holders(&self) -> usize {
         self.held.len()
     }

@@ -8,8 +8,6 @@ use uuid::Uuid;
 
 use super::*;
 
-const READ: Operation = Operation::ListProducts;
-
 fn user(number: u128) -> Client {
     Client::User(UserId(Uuid::from_u128(number)))
 }
@@ -19,7 +17,7 @@ fn address(number: u32) -> Client {
 }
 
 fn once(slots: &mut Slots, client: Client, share: u32, now: Instant) -> Result<Slot, Full> {
-    let slot = slots.take(client, READ, share, now)?;
+    let slot = slots.take(client, share, now)?;
     slots.give_back(slot, now);
     Ok(slot)
 }
@@ -31,9 +29,9 @@ fn a_client_uses_its_share_in_turn_and_no_more() {
     assert_eq!(used, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
     assert_eq!(once(&mut slots, user(2), 3, now), Ok(3));
     assert_eq!(
-        slots.take(user(1), Operation::ListOrders, 3, now),
+        once(&mut slots, Client::Key(Uuid::from_u128(1)), 3, now),
         Ok(4),
-        "another operation is another bucket"
+        "an API key is a client of its own"
     );
 }
 
@@ -50,7 +48,7 @@ fn a_slot_goes_to_another_only_after_it_has_rested() {
 #[test]
 fn a_slot_that_is_under_way_is_nobody_elses_however_long_it_takes() {
     let (mut slots, now) = (Slots::new(1, 0), Instant::now());
-    let slot = slots.take(user(1), READ, 1, now).unwrap();
+    let slot = slots.take(user(1), 1, now).unwrap();
     assert_eq!(once(&mut slots, user(2), 1, now + IDLE * 100), Err(Full));
     slots.give_back(slot, now + IDLE * 100);
     assert_eq!(once(&mut slots, user(2), 1, now + IDLE * 101), Ok(0));

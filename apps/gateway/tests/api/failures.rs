@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse;
 use contracts::Operation;
-use contracts::operation::Pace;
+use contracts::operation::{OPERATIONS, Pace};
 use futures::future::join_all;
-use gateway::app::gates::width;
+use gateway::app::gates::{Outcome, READS, Shed, width};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -63,6 +63,29 @@ async fn a_full_bulkhead_refuses_at_once_and_others_go_on() {
     let (answers, ()) = tokio::join!(waiting, others);
     assert!(answers.into_iter().all(|answer| answer.unwrap().status() == 200));
     assert_eq!(gateway.post("/v1/sessions", json!({})).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn when_everybody_reads_ordering_goes_on() {
+    let gateway = Gateway::start().await;
+    let reads =
+        OPERATIONS.iter().filter(|row| row.pace == Pace::Read && row.operation != Operation::ListOrders);
+    let each = reads.flat_map(|row| std::iter::repeat_n(row, width(Pace::Read)));
+    let reading: Vec<_> = each.map_while(|row| gateway.app.gates.enter(row).ok()).collect();
+    assert_eq!(
+        reading.len(),
+        READS,
+        "there are enough operations that read, and room for so many and no more"
+    );
+
+    let list = async || gateway.get("/v1/orders").bearer_auth(gateway.customer(1)).send().await.unwrap();
+    let answer = list().await;
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(problem(answer).await, (503, "unavailable".into()));
+    let order = gateway.post("/v1/orders", json!({})).bearer_auth(gateway.customer(1)).send().await.unwrap();
+    assert_eq!(order.status(), 200, "ordering has places that no read may take");
+    drop(reading);
+    assert_eq!(list().await.status(), 200);
 }
 
 #[tokio::test]
@@ -202,4 +225,59 @@ async fn a_request_in_hand_is_finished_at_the_end() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_trial_whose_client_goes_away_is_followed_by_the_next() {
+    let gateway = Gateway::start().await;
+    let row = Operation::ListProducts.row();
+    let enter = || gateway.app.gates.enter(row);
+    for _ in 0..10 {
+        enter().unwrap().note(Outcome::Failed);
+    }
+    assert_eq!(enter().unwrap_err(), Shed::Broken);
+    let mut trial = None;
+    eventually("there is a trial", async || {
+        trial = enter().ok();
+        trial.is_some()
+    })
+    .await;
+    assert_eq!(enter().unwrap_err(), Shed::Broken);
+    drop(trial);
+    let mut next = enter().expect("the trial told nothing");
+    next.note(Outcome::Answered);
+    assert!(enter().is_ok() && enter().is_ok());
+}
+
+/// Begins an import and says of it what comes first.
+async fn begin_import(gateway: &Gateway) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let head = format!(
+        "POST /v1/products/import HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-length: 9\r\n\r\n{{",
+        gateway.admin()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_streamed_body_that_does_not_come_is_its_senders_fault() {
+    let gateway = Gateway::patient(Duration::from_millis(200)).await;
+    for _ in 0..12 {
+        let mut stream = begin_import(&gateway).await;
+        let mut answer = vec![0; 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        let said = String::from_utf8_lossy(&answer[..read]).into_owned();
+        assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    }
+    for _ in 0..12 {
+        let mut stream = begin_import(&gateway).await;
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    }
+    let import = gateway.request(http::Method::POST, "/v1/products/import").bearer_auth(gateway.admin());
+    let answer = import.body("0123456789").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "and no failure of the service");
 }

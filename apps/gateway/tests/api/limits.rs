@@ -1,18 +1,20 @@
 //! Slots, the limiter's refusals, and how large a body may be.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use contracts::Operation;
 use contracts::operation::Pace;
 use futures::stream;
+use gateway::app::Edge;
 use http::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::rig::{Gateway, problem};
+use crate::rig::{Gateway, eventually, problem};
 
 async fn slots(gateway: &Gateway, path: &str, token: Option<&str>, requests: usize) -> Vec<String> {
     let before = gateway.fake.seen().len();
@@ -34,13 +36,17 @@ async fn a_client_uses_the_slots_of_its_plan_in_turn_and_shares_none() {
     let first = slots(&gateway, "/v1/products", Some(&one), 22).await;
     let second = slots(&gateway, "/v1/products", Some(&two), 22).await;
     let staff = slots(&gateway, "/v1/products", Some(&admin), 42).await;
+    let machine = slots(&gateway, "/v1/products", Some(&gateway.machine(1, 9)), 62).await;
+    assert_eq!(machine[..2], machine[60..], "an API key has a share of its own, apart from its owner's");
     assert_eq!(anonymous[..2], anonymous[10..]);
     assert_eq!(first[..2], first[20..]);
     assert_eq!(second[..2], second[20..]);
     assert_eq!(staff[..2], staff[40..]);
-    let all: BTreeSet<_> =
-        [&anonymous[..10], &first[..20], &second[..20], &staff[..40]].concat().into_iter().collect();
-    assert_eq!(all.len(), 90, "nobody uses another's slot");
+    let all: BTreeSet<_> = [&anonymous[..10], &first[..20], &second[..20], &staff[..40], &machine[..60]]
+        .concat()
+        .into_iter()
+        .collect();
+    assert_eq!(all.len(), 150, "nobody uses another's slot");
 }
 
 #[tokio::test]
@@ -138,4 +144,48 @@ async fn a_large_import_goes_through_whole_and_one_byte_more_does_not() {
         assert_eq!(problem(answer).await, (413, "body-too-large".into()));
     }
     assert_eq!(gateway.fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_refused_by_name() {
+    let gateway = Gateway::behind(Edge { body_within: Duration::from_millis(200), ..Edge::default() }).await;
+    let head = b"POST /v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{";
+    let (mut stream, line) = raw(&gateway, head).await;
+    assert_eq!(line, "HTTP/1.1 408 Request Timeout");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(gateway.fake.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_compressed_is_refused_by_name() {
+    let gateway = Gateway::start().await;
+    let log_in = gateway.post("/v1/sessions", json!({}));
+    let answer = log_in.header("content-encoding", "gzip").send().await.unwrap();
+    assert_eq!(problem(answer).await, (415, "unsupported-media-type".into()));
+    let log_in = gateway.post("/v1/sessions", json!({}));
+    assert_eq!(log_in.header("content-encoding", "identity").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn bodies_without_an_end_fill_the_strangers_room_and_no_more() {
+    let gateway = Gateway::start().await;
+    let half = vec![b' '; 200 * 1024];
+    let head = "POST /v1/webhooks/card-processor HTTP/1.1\r\nhost: a\r\ncontent-length: 250000\r\n\r\n";
+    let mut open = Vec::new();
+    for _ in 0..90 {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It may be refused while it is sent.
+        let _ = stream.write_all(&half).await;
+        open.push(stream);
+    }
+    eventually("the room is full", async || {
+        let large = gateway.post("/v1/webhooks/card-processor", json!({"data": " ".repeat(220_000)}));
+        large.send().await.unwrap().status() == 503
+    })
+    .await;
+    let order = gateway.post("/v1/orders", json!({"data": " ".repeat(100_000)}));
+    assert_eq!(order.bearer_auth(gateway.customer(1)).send().await.unwrap().status(), 200);
+    assert_eq!(gateway.post("/v1/sessions", json!({})).send().await.unwrap().status(), 200);
 }

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
+mod connections;
+mod edge;
 mod failures;
 mod headers;
 mod limits;
+mod live;
 mod pages;
 mod rig;
 mod routing;
+mod shares;
+mod staff;
 mod streams;
 mod tokens;

@@ -2,6 +2,7 @@
 
 use axum::response::IntoResponse;
 use contracts::{App, Operation, ProblemType};
+use http::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::rig::{Gateway, problem};
@@ -21,7 +22,10 @@ fn describe(gateway: &Gateway, app: App, operation: Operation) {
             "openapi": "3.1.0",
             "info": {"title": app.name(), "version": "1"},
             "paths": {
-                format!("/v1/{app}"): {"get": {"operationId": format!("read_{app}"), "responses": {}}},
+                format!("/v1/{app}"): {"get": {
+                    "operationId": format!("read_{app}"), "summary": "Read <it>", "responses": {},
+                    "x-problems": if app == App::User { vec!["email-taken"] } else { Vec::new() },
+                }},
                 "/v1/shared": {if app == App::User { "get" } else { "post" }: {"responses": {}}},
             },
             "components": {"schemas": {format!("Of{app}"): {"type": "string"}}},
@@ -65,6 +69,15 @@ async fn the_document_holds_every_services_part_once_all_have_answered() {
     );
     assert!(gateway.fake.asked().iter().all(|seen| seen.slot() == "gateway"));
 
+    let page = gateway.get("/problems/email-taken").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<code>GET /v1/user</code> Read &lt;it&gt;"), "{page}");
+    assert!(!page.contains("/v1/order"), "{page}");
+
+    let compressed = gateway.get("/openapi.json").header("accept-encoding", "br, gzip").send().await.unwrap();
+    assert_eq!((&compressed.headers()["content-encoding"], &compressed.headers()["etag"]), (&gzip(), &tag));
+    assert_eq!(compressed.headers()["vary"], "accept-encoding");
+    assert_eq!(compressed.bytes().await.unwrap()[..2], [0x1f, 0x8b]);
+
     let again = gateway.get("/openapi.json").header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), 304);
     gateway.fake.refuse(Operation::DescribeUser, 503, "unavailable");
@@ -96,6 +109,34 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
     assert_eq!(problem(none).await, (404, "not-found".into()));
 }
 
+fn gzip() -> HeaderValue {
+    HeaderValue::from_static("gzip")
+}
+
+#[tokio::test]
+async fn pages_are_compressed_once_however_often_they_are_asked_for() {
+    let gateway = Gateway::start().await;
+    let path = "/docs/swagger-ui-bundle.js";
+    let plain = gateway.get(path).send().await.unwrap();
+    assert!(!plain.headers().contains_key("content-encoding"));
+    let plain = plain.bytes().await.unwrap();
+    let mut first = None;
+    for _ in 0..20 {
+        let answer = gateway.get(path).header("accept-encoding", "gzip").send().await.unwrap();
+        assert_eq!(
+            (&answer.headers()["content-encoding"], &answer.headers()["vary"]),
+            (&gzip(), &HeaderValue::from_static("accept-encoding"))
+        );
+        let length = answer.headers()["content-length"].clone();
+        let bytes = answer.bytes().await.unwrap();
+        assert_eq!(length, bytes.len().to_string().as_str(), "its length is known before: it was kept");
+        assert!(bytes.len() * 2 < plain.len());
+        assert_eq!(*first.get_or_insert(bytes.clone()), bytes);
+    }
+    let page = gateway.get("/problems").header("accept-encoding", "gzip").send().await.unwrap();
+    assert!(!page.headers().contains_key("content-encoding"), "it is not worth it");
+}
+
 #[tokio::test]
 async fn the_type_of_every_problem_leads_to_a_page() {
     let gateway = Gateway::start().await;
@@ -103,7 +144,10 @@ async fn the_type_of_every_problem_leads_to_a_page() {
     for kind in ProblemType::ALL {
         let page = gateway.get(&format!("/problems/{}", kind.name())).send().await.unwrap();
         assert_eq!(page.status(), 200);
-        assert!(page.text().await.unwrap().contains(kind.title()), "{}", kind.name());
+        let text = page.text().await.unwrap();
+        for words in [kind.title(), kind.meaning(), kind.next()] {
+            assert!(text.contains(words), "{}: {words}", kind.name());
+        }
         assert!(list.contains(&format!("/problems/{}\"", kind.name())));
     }
     let none = gateway.get("/problems/nothing").send().await.unwrap();

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use chrono::DateTime;
 use contracts::permission::Role;
 use contracts::{Operation, UserId};
 use futures::future::BoxFuture;
-use gateway::app::{App, Patience, listener};
+use gateway::app::{App, Edge, Parts, Patience, listener};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ pub struct Seen {
     pub query: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// From which end of a connection it came.
+    pub peer: SocketAddr,
 }
 
 impl Seen {
@@ -78,11 +81,18 @@ impl Fake {
 
     /// What it was asked so far, without the gateway's own requests.
     pub fn seen(&self) -> Vec<Seen> {
-        self.asked().into_iter().filter(|seen| seen.header("x-forwarded-for") != Some("gateway")).collect()
+        let own =
+            |seen: &Seen| seen.header("x-forwarded-for") == Some("gateway") || seen.name == "record_audit";
+        self.asked().into_iter().filter(|seen| !own(seen)).collect()
     }
 
     pub fn asked(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// What it was asked of this operation.
+    pub fn asked_for(&self, operation: Operation) -> Vec<Seen> {
+        self.asked().into_iter().filter(|seen| seen.name == operation.name()).collect()
     }
 
     pub fn only(&self) -> Seen {
@@ -91,7 +101,7 @@ impl Fake {
         seen.into_iter().next().unwrap()
     }
 
-    async fn answer(self, request: Request) -> Response {
+    async fn answer(self, peer: SocketAddr, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let segments: Vec<&str> = parts.uri.path().split('/').collect();
         let ["", "v1.0", "invoke", app, "method", name] = segments[..] else {
@@ -109,6 +119,7 @@ impl Fake {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             body: body.to_bytes(),
+            peer,
         };
         self.seen.lock().unwrap().push(seen.clone());
         let behaviour = self.behaviours.lock().unwrap().get(name).cloned();
@@ -138,6 +149,15 @@ impl Gateway {
 
     /// With this deadline for services.
     pub async fn patient(deadline: Duration) -> Gateway {
+        Gateway::at(Edge::default(), deadline).await
+    }
+
+    /// Meeting what is outside in this way.
+    pub async fn behind(edge: Edge) -> Gateway {
+        Gateway::at(edge, Duration::from_secs(10)).await
+    }
+
+    async fn at(edge: Edge, deadline: Duration) -> Gateway {
         let (fake, signer, sidecar_gone) = (Fake::default(), Signer::default(), CancellationToken::new());
         let jwks = serde_json::to_value(signer.jwks()).unwrap();
         fake.on(Operation::ReadJwks, move |_| {
@@ -145,7 +165,9 @@ impl Gateway {
             async move { axum::Json(jwks).into_response() }
         });
         let answering = fake.clone();
-        let router = Router::new().fallback(move |request| answering.clone().answer(request));
+        let router =
+            Router::new().fallback(move |ConnectInfo(peer), request| answering.clone().answer(peer, request));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let listener = free_port().await;
         let sidecar_port = listener.local_addr().unwrap().port();
         let gone = sidecar_gone.clone();
@@ -160,13 +182,19 @@ impl Gateway {
             grpc_port: 1,
             api_token: API_TOKEN.to_owned().into(),
         });
-        let app = App::new(sidecar.unwrap(), Patience::Fixed(deadline));
+        let shutdown = CancellationToken::new();
+        let app = App::from(Parts {
+            edge: edge.clone(),
+            ending: shutdown.clone(),
+            ..Parts::new(sidecar.unwrap(), Patience::Fixed(deadline))
+        });
+        // What was revoked is known for as long as the test lasts.
+        app.revocations.heard(Instant::now() + Duration::from_secs(3_600), "1".into(), DateTime::UNIX_EPOCH);
         let listener = free_port().await;
         let address = listener.local_addr().unwrap();
-        let shutdown = CancellationToken::new();
         let public = gateway::api::public(app.clone());
-        let serving =
-            Some(tokio::spawn(listener::serve(listener, public, Duration::from_secs(5), shutdown.clone())));
+        let serve = listener::serve(listener, public, edge, Duration::from_secs(5), shutdown.clone());
+        let serving = Some(tokio::spawn(serve));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Gateway { address, app, fake, signer, client, shutdown, sidecar_gone, serving }
     }
@@ -194,6 +222,13 @@ impl Gateway {
 
     pub fn customer(&self, number: u128) -> String {
         self.signer.token(UserId(Uuid::from_u128(number)), Role::Customer)
+    }
+
+    /// A machine with an API key of this customer's.
+    pub fn machine(&self, number: u128, key: u128) -> String {
+        let mut claims = self.signer.claims(UserId(Uuid::from_u128(number)), "orders:read orders:place");
+        claims["key"] = json!(Uuid::from_u128(key));
+        self.signer.sign(&claims)
     }
 
     pub fn admin(&self) -> String {

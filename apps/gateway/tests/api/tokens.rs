@@ -32,6 +32,14 @@ fn confused(signer: &Signer, secret: &[u8]) -> String {
     jsonwebtoken::encode(&header, &claims(signer), &EncodingKey::from_secret(secret)).unwrap()
 }
 
+/// Signed by another key, which its header brings along.
+fn with_its_own_key(signer: &Signer) -> String {
+    let attacker = Signer::new("attacker");
+    let mut header = Header::new(Algorithm::EdDSA);
+    (header.kid, header.jwk) = (Some(signer.kid.clone()), Some(attacker.jwks().keys[0].clone()));
+    attacker.sign_under(&header, &claims(signer))
+}
+
 fn unsigned(signer: &Signer) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let header = json!({"alg": "none", "typ": "JWT", "kid": signer.kid});
@@ -57,6 +65,8 @@ async fn tokens_that_are_none_are_refused_before_anybody_is_asked() {
         ("a key that nobody knows", Signer::new("../../etc/passwd").sign(&claims(signer))),
         ("another issuer", changed(signer, "iss", json!("elsewhere"))),
         ("another audience", changed(signer, "aud", json!("elsewhere"))),
+        ("from the future", changed(signer, "iat", json!(claims(signer)["iat"].as_i64().unwrap() + 600))),
+        ("a key in the header", with_its_own_key(signer)),
         ("nobody", changed(signer, "sub", json!(""))),
         ("without an end", changed(signer, "exp", Value::Null)),
         ("no token", "abc".to_owned()),

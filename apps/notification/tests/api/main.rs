@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
+mod accounts;
 mod facts;
 mod mailbox;
+mod mails;
 mod telling;
 mod whole_way;
+
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use contracts::event::{
@@ -17,6 +21,7 @@ use contracts::{
     App as Service, CancellationId, Currency, Envelope, Event, EventId, Money, Operation, OrderId, ParcelId,
     PaymentId, ProductId, Quantity, RefundCause, Refusal, ReturnId, UserId,
 };
+use notification::app::mailer::{Mailer, Memory};
 use notification::app::{App, router};
 use serde_json::Value;
 use sidecar::configuration::Live;
@@ -33,6 +38,8 @@ struct Stage {
     signer: Signer,
     live: Live,
     fake: FakeSidecar,
+    app: App,
+    memory: Arc<Mutex<Memory>>,
     ada: UserId,
 }
 
@@ -41,13 +48,22 @@ impl Stage {
         let fake = FakeSidecar::start().await;
         let address =
             Address { http_port: fake.http_port, grpc_port: fake.grpc_port, api_token: API_TOKEN.into() };
-        let live =
-            Live::start(&Sidecar::new(address).unwrap(), Service::Notification, CancellationToken::new());
+        let sidecar = Sidecar::new(address).unwrap();
+        let live = Live::start(&sidecar, Service::Notification, CancellationToken::new());
         live.settled().await;
         let signer = Signer::default();
-        let app = App { db, live: live.clone(), clock: Clock::fixed(now()) };
-        let router = router(app, Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
-        Stage { client: Client::new(router), signer, live, fake, ada: UserId(Uuid::from_u128(1)) }
+        let memory = Arc::<Mutex<Memory>>::default();
+        let app = App {
+            db,
+            live: live.clone(),
+            clock: Clock::fixed(now()),
+            sidecar,
+            mailer: Mailer::Memory(memory.clone()),
+            mails: Arc::default(),
+        };
+        let router = router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.into());
+        let ada = UserId(Uuid::from_u128(1));
+        Stage { client: Client::new(router), signer, live, fake, app, memory, ada }
     }
 
     fn customer(&self, user_id: UserId) -> Client {
@@ -79,6 +95,13 @@ fn envelope(order_id: OrderId, sequence: i64, event: impl Into<Event>) -> Envelo
         causation_id: None,
         event,
     }
+}
+
+/// An event about an account.
+fn account_event(user_id: UserId, event: impl Into<Event>) -> Envelope {
+    let mut envelope = envelope(OrderId(user_id.0), 1, event);
+    envelope.correlation_id = None;
+    envelope
 }
 
 fn confirmed(order: u128, customer_id: UserId) -> Envelope {

@@ -134,9 +134,11 @@ where
     timeline::insert_entry(&mut tx, wish.order_id, &line).await?;
     events::save(&mut tx, &before.order, &after.order, said, now, &asked.request_id.0).await?;
     let view = OrderView::new(&after, caller, now);
-    idempotency::store(&mut tx, caller.user_id, wish.operation, &asked.key, wish.answer, &view).await?;
+    let claimed = (caller.user_id, wish.operation, &asked.key);
+    idempotency::store_tagged(&mut tx, claimed, wish.answer, ETag(after.version), &view).await?;
     fail_points::commit(tx, Service::Order, wish.operation.name()).await?;
     app.outbox.wake();
+    app.watches.changed(wish.order_id);
     Ok((wish.answer, ETag(after.version), Json(view)).into_response())
 }
 
@@ -193,8 +195,10 @@ async fn refuse(
     let detail = json!({"problem": problem.kind.name(), "detail": body["detail"], "request": wish.detail});
     let line = entry(asked, wish.operation, EntryKind::Refused, detail, now);
     let mut tx = app.db.begin().await?;
+    timeline::lock(&mut tx, wish.order_id).await?;
     timeline::insert_entry(&mut tx, wish.order_id, &line).await?;
     tx.commit().await?;
+    app.watches.changed(wish.order_id);
     if problem.kind == ProblemType::PreconditionFailed {
         let problem = problem.with("order", OrderView::new(order, &asked.caller, now));
         return Ok((ETag(order.version), problem).into_response());

@@ -15,13 +15,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sidecar::fail_points;
 use sidecar::outbox::{self, NewEvent};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::idempotency::{self, Claim};
+use web::idempotency::{self, Answer, Claim};
+use web::prefer::Preferred;
 use web::request::{RequestId, traceparent};
 use web::{Caller, ETag, IdempotencyKey, Json, Problem};
 
 use super::OrderView;
+use super::hold::{Placed, hold};
 use crate::app::App;
 use crate::domain::number::order_number;
 use crate::domain::{Address, Line, PlaceOrderError, Placing, Product, TakenOrder, placing};
@@ -49,24 +52,38 @@ pub async fn place_order(
     State(app): State<App>,
     caller: Caller,
     key: IdempotencyKey,
+    Preferred(wait): Preferred,
     Extension(request_id): Extension<RequestId>,
     Json(request): Json<PlaceOrder>,
 ) -> Result<Response, Problem> {
+    let asked_at = Instant::now();
     check_texts(&request)?;
     let hash = idempotency::hash(&request)?;
     // Prices may have changed since the first request with this key, so it is looked for before they are checked.
-    if let Some(answer) = answered(&app, &caller, &key, &hash).await? {
-        return Ok(answer);
-    }
-    let order = decide(&app, &caller, &request).await?;
+    let placed = match answered(&app, &caller, &key, &hash).await? {
+        Some(placed) => placed,
+        None => place(&app, &caller, &key, &hash, &request_id, &request).await?,
+    };
+    hold(&app, &caller, placed, wait, asked_at).await
+}
+
+async fn place(
+    app: &App,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    hash: &[u8],
+    request_id: &RequestId,
+    request: &PlaceOrder,
+) -> Result<Placed, Problem> {
+    let order = decide(app, caller, request).await?;
 
     let mut tx = app.db.begin().await?;
     if let Claim::Replay(answer) =
-        idempotency::claim(&mut tx, caller.user_id, Operation::PlaceOrder, &key, &hash).await?
+        idempotency::claim(&mut tx, caller.user_id, Operation::PlaceOrder, key, hash).await?
     {
-        return Ok(answer.into_response());
+        return replayed(answer);
     }
-    let order = insert(&mut tx, order, &request, &key, &hash).await?;
+    let order = insert(&mut tx, order, request, key, hash).await?;
     lines::insert_lines(&mut tx, &order).await?;
     let placed = &order.placed;
     let event = NewEvent {
@@ -78,16 +95,27 @@ pub async fn place_order(
         traceparent: traceparent(),
         event: placed.clone().into(),
     };
-    timeline::insert_entry(&mut tx, placed.order_id, &placed_entry(&order, &event, &key)).await?;
+    timeline::insert_entry(&mut tx, placed.order_id, &placed_entry(&order, &event, key)).await?;
     outbox::enqueue(&mut tx, &event).await?;
     let stored = orders::find_order(&mut tx, placed.order_id).await?.ok_or_else(Problem::not_found)?;
-    let view = OrderView::new(&stored, &caller, order.placed_at);
-    idempotency::store(&mut tx, caller.user_id, Operation::PlaceOrder, &key, StatusCode::CREATED, &view)
-        .await?;
+    let view = OrderView::new(&stored, caller, order.placed_at);
+    let claimed = (caller.user_id, Operation::PlaceOrder, key);
+    idempotency::store_tagged(&mut tx, claimed, StatusCode::CREATED, ETag(stored.version), &view).await?;
     fail_points::commit(tx, Service::Order, Operation::PlaceOrder.name()).await?;
     app.outbox.wake();
     tracing::info!(order.id = %placed.order_id, order.number = placed.number, "order placed");
-    Ok((StatusCode::CREATED, ETag(stored.version), Json(view)).into_response())
+    let answer = (StatusCode::CREATED, ETag(stored.version), Json(view)).into_response();
+    Ok(Placed { order_id: placed.order_id, answer })
+}
+
+/// What was answered when the order was placed.
+fn replayed(answer: Answer) -> Result<Placed, Problem> {
+    #[derive(Deserialize)]
+    struct Told {
+        id: OrderId,
+    }
+    let Told { id } = serde_json::from_str(answer.body().get()).map_err(anyhow::Error::from)?;
+    Ok(Placed { order_id: id, answer: answer.into_response() })
 }
 
 /// The answer to a key that was used before: the stored one, or the order as it now is when that has expired.
@@ -96,11 +124,11 @@ async fn answered(
     caller: &Caller,
     key: &IdempotencyKey,
     hash: &[u8],
-) -> Result<Option<Response>, Problem> {
+) -> Result<Option<Placed>, Problem> {
     let mut db = app.db.acquire().await?;
     if let Some(answer) = idempotency::find(&mut db, caller.user_id, Operation::PlaceOrder, key, hash).await?
     {
-        return Ok(Some(answer.into_response()));
+        return replayed(answer).map(Some);
     }
     let Some((id, placed_with)) = orders::find_by_idempotency_key(&mut db, caller.user_id, &key.0).await?
     else {
@@ -111,7 +139,8 @@ async fn answered(
     }
     let order = orders::find_order(&mut db, id).await?.ok_or_else(Problem::not_found)?;
     let view = OrderView::new(&order, caller, app.clock.now());
-    Ok(Some((StatusCode::CREATED, ETag(order.version), Json(view)).into_response()))
+    let answer = (StatusCode::CREATED, ETag(order.version), Json(view)).into_response();
+    Ok(Some(Placed { order_id: id, answer }))
 }
 
 /// Takes the order from what is known; asks product before refusing, and for what was never heard of.

@@ -87,7 +87,12 @@ impl Input {
             | Event::OrderShipped(_)
             | Event::OrderDelivered(_)
             | Event::OrderReturnRequested(_)
-            | Event::OrderReturnReceived(_) => return None,
+            | Event::OrderReturnReceived(_)
+            | Event::UserVerificationRequested(_)
+            | Event::UserResetRequested(_)
+            | Event::UserPasswordChanged(_)
+            | Event::UserTokenReused(_)
+            | Event::UserDeleted(_) => return None,
         };
         Some(heard)
     }

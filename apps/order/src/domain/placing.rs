@@ -29,7 +29,7 @@ pub struct Address {
     #[schema(min_length = 1, max_length = 200, example = "SW1Y 4JH")]
     pub postcode: String,
     /// ISO 3166-1 alpha-2.
-    #[schema(min_length = 2, max_length = 2, example = "GB")]
+    #[schema(pattern = "^[A-Z]{2}$", example = "GB")]
     pub country: String,
 }
 

@@ -7,6 +7,7 @@ use contracts::{
     App as Service, Currency, Envelope, Event, EventId, Money, Operation, OrderId, PaymentId, ProductId,
     UserId,
 };
+use order::app::watches::Watches;
 use order::app::{App, router};
 use order::domain::Input;
 use serde_json::{Value, json};
@@ -60,7 +61,14 @@ impl House {
         .unwrap();
         let live = Live::start(&sidecar, Service::Order, CancellationToken::new());
         live.settled().await;
-        let app = App { db, sidecar, outbox: Outbox::new(), live, clock: Clock::fixed(now()) };
+        let app = App {
+            db,
+            sidecar,
+            outbox: Outbox::new(),
+            live,
+            clock: Clock::fixed(now()),
+            watches: Watches::default(),
+        };
         let signer = Signer::default();
         let router =
             router(app.clone(), Keys::fixed(signer.jwks()), Readiness::always(), APP_TOKEN.to_owned().into());

@@ -22,7 +22,7 @@ const LARGEST_PAGE: u64 = 100;
 #[serde(deny_unknown_fields)]
 pub struct AddPaymentMethod {
     /// The card processor's token for the card; never a card number.
-    #[schema(max_length = 255, example = "pm_card_visa")]
+    #[schema(max_length = 255, pattern = "^(pm|tok|card)_[A-Za-z0-9_]+$", example = "pm_card_visa")]
     pub provider_token: String,
 }
 

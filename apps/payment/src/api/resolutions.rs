@@ -26,35 +26,50 @@ const LONGEST_REASON: usize = 200;
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ResolvePayment {
     /// A charge or capture of unknown outcome has taken the money.
-    Charged { reason: String },
+    Charged {
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
+        reason: String,
+    },
     /// It has not.
-    NotCharged { reason: String },
+    NotCharged {
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
+        reason: String,
+    },
     /// A refund of unknown outcome was made.
     Refunded {
         #[schema(value_type = String, example = "final_end")]
         cause: RefundCause,
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
         reason: String,
     },
     /// It was not.
     NotRefunded {
         #[schema(value_type = String, example = "final_end")]
         cause: RefundCause,
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
         reason: String,
     },
     /// A refund that failed is tried once more.
     RetryRefund {
         #[schema(value_type = String, example = "final_end")]
         cause: RefundCause,
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
         reason: String,
     },
     /// A refund that failed was made otherwise.
     SettleRefund {
         #[schema(value_type = String, example = "final_end")]
         cause: RefundCause,
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
         reason: String,
     },
     /// A dispute is not contested.
-    AcceptDispute { dispute_id: String, reason: String },
+    AcceptDispute {
+        #[schema(min_length = 1, max_length = 255, example = "dp_1")]
+        dispute_id: String,
+        #[schema(min_length = 1, max_length = 200, example = "seen in the list")]
+        reason: String,
+    },
 }
 
 /// What was said or decided, and the payment after it.

@@ -31,6 +31,7 @@ pub struct ProviderEvent {
     #[schema(example = "payment_intent.succeeded")]
     pub kind: String,
     pub created: i64,
+    #[schema(value_type = Object)]
     pub data: serde_json::Value,
 }
 

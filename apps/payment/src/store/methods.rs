@@ -54,11 +54,14 @@ pub async fn list_methods(
     .await
 }
 
-/// Whose method it is.
+/// Whose method it is; nobody's when it is forgotten.
 pub async fn find_owner(tx: &mut PgConnection, id: PaymentMethodId) -> Result<Option<UserId>, sqlx::Error> {
-    let owner = sqlx::query_scalar!("select customer_id from payment_method where id = $1", id.0)
-        .fetch_optional(tx)
-        .await?;
+    let owner = sqlx::query_scalar!(
+        "select customer_id from payment_method where id = $1 and forgotten_at is null",
+        id.0
+    )
+    .fetch_optional(tx)
+    .await?;
     Ok(owner.map(UserId))
 }
 

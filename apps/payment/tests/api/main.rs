@@ -13,6 +13,7 @@ mod disputes;
 mod ends;
 mod facts;
 mod faults;
+mod forgetting;
 mod hearing;
 mod house;
 mod methods;

@@ -97,7 +97,8 @@ pub async fn create_product(
     let version = product.version;
     let level = product.stock_controlled.then(Level::default);
     let view = ProductView::from(Stocked { product, level });
-    idempotency::store(&mut tx, caller.user_id, operation, &key, StatusCode::CREATED, &view).await?;
+    let claimed = (caller.user_id, operation, &key);
+    idempotency::store_tagged(&mut tx, claimed, StatusCode::CREATED, ETag(version), &view).await?;
     tx.commit().await?;
     app.outbox.wake();
     Ok((StatusCode::CREATED, ETag(version), Json(view)).into_response())

@@ -11,17 +11,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::app::hashing::cost;
-use crate::domain::token::SigningKey;
 use crate::domain::{Account, Email, Name, Password, password};
-use crate::store;
+use crate::store::{self, roles};
 
-/// Reads the secret `signing`: base64 of a PKCS #8 document, and the key's id.
+/// Reads the secret `signing`: base64 of a PKCS #8 document.
 ///
 /// # Errors
-/// When it is not such a key.
-pub fn signing_key(private_key: &SecretString, kid: &SecretString) -> anyhow::Result<SigningKey> {
-    let pkcs8 = STANDARD.decode(private_key.expose_secret()).context("the secret `signing` is not base64")?;
-    SigningKey::new(kid.expose_secret().to_owned(), &pkcs8).context("the secret `signing` cannot be used")
+/// When it is none.
+pub fn private_key(private_key: &SecretString) -> anyhow::Result<Vec<u8>> {
+    STANDARD.decode(private_key.expose_secret()).context("the secret `signing` is not base64")
 }
 
 /// Makes the account of the secret `administrator` when there is no administrator yet.
@@ -42,9 +40,10 @@ pub async fn ensure_administrator(
     let password =
         Password::try_from(password.expose_secret().to_owned()).context("the secret `administrator`")?;
 
+    password::check_choice(&password, &account.email, &account.name).context("the secret `administrator`")?;
     let mut tx = app.db.begin().await?;
-    store::lock_roles(&mut tx).await?;
-    if store::find_holder(&mut tx, Role::Admin).await? {
+    roles::lock_roles(&mut tx).await?;
+    if roles::find_holder(&mut tx, Role::Admin).await? {
         return Ok(());
     }
     let cost = cost(&app.live);
@@ -55,7 +54,7 @@ pub async fn ensure_administrator(
         inserted,
         "the e-mail address of the secret `administrator` belongs to an account already"
     );
-    store::insert_role(&mut tx, account.id, Role::Admin, account.created_at).await?;
+    roles::insert_user_role(&mut tx, account.id, &Role::Admin.into(), account.created_at).await?;
     tx.commit().await?;
     tracing::info!(user.id = %account.id, "the first administrator was made");
     Ok(())

@@ -4,7 +4,8 @@ use contracts::{Operation, Permission};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use user::app::App;
-use user::app::secrets::{ensure_administrator, signing_key};
+use user::app::secrets::{ensure_administrator, private_key};
+use user::domain::token::SigningKey;
 
 use crate::{PASSWORD, Stage};
 
@@ -62,8 +63,10 @@ async fn a_secret_without_a_usable_password_makes_nobody(db: PgPool) {
 
 #[test]
 fn a_signing_key_that_is_none_is_refused() {
-    for private_key in ["", "not base64!", "bm90IGEga2V5"] {
-        assert!(signing_key(&SecretString::from(private_key), &SecretString::from("kid")).is_err());
+    assert!(private_key(&SecretString::from("not base64!")).is_err());
+    for text in ["", "bm90IGEga2V5"] {
+        let pkcs8 = private_key(&SecretString::from(text)).unwrap();
+        assert!(SigningKey::new("kid".into(), &pkcs8).is_err());
     }
 }
 

@@ -5,7 +5,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 use sqlx::PgPool;
 use testkit::Signer;
-use user::domain::token::claims;
+use user::domain::role::Standing;
+use user::domain::token::{Bearer, StaffRule, claims};
 use uuid::Uuid;
 
 use crate::{PASSWORD, Stage, signing_key};
@@ -33,21 +34,27 @@ async fn a_customer_registers_and_sees_who_they_are(db: PgPool) {
     assert_eq!(me.body["id"].take(), id);
     insta::assert_json_snapshot!(me.body, @r#"
     {
+      "api_key_id": null,
       "email": "ada@example.org",
       "id": null,
       "name": "Ada Lovelace",
       "permissions": [
         "profile:read",
+        "profile:write",
         "orders:place",
         "orders:read",
         "orders:change",
         "payment_methods:write",
         "payments:read",
-        "messages:read"
+        "messages:read",
+        "second_factor:write",
+        "api_keys:write"
       ],
       "roles": [
         "customer"
-      ]
+      ],
+      "second_factor": false,
+      "second_factor_required": false
     }
     "#);
 }
@@ -87,6 +94,7 @@ async fn a_registration_that_cannot_be_read_is_refused_by_name(db: PgPool) {
         (json!({"email": "ada@example.org", "password": PASSWORD}).to_string(), "invalid-field"),
         (json!({"email": 1, "password": PASSWORD, "name": "Ada"}).to_string(), "invalid-field"),
         (body("ada", PASSWORD, "Ada"), "invalid-field"),
+        (body("ada@deleted.invalid", PASSWORD, "Ada"), "invalid-field"),
         (body("ada@example.org", "short", "Ada"), "invalid-field"),
         (body("ada@example.org", &"long".repeat(33), "Ada"), "invalid-field"),
         (body("ada@example.org", PASSWORD, " "), "invalid-field"),
@@ -109,28 +117,31 @@ async fn only_a_good_token_with_the_permission_passes(db: PgPool) {
     let (rest, signature) = good.rsplit_once('.').unwrap();
     let payload = rest.split_once('.').unwrap().1;
     let (id, now) = (contracts::UserId(Uuid::from_u128(1)), stage.app.clock.now());
-    let customer = [contracts::permission::Role::Customer];
+    let customer = contracts::permission::Role::Customer;
+    let standing = Standing {
+        generation: 0,
+        roles: vec![customer.into()],
+        permissions: customer.permissions().iter().copied().collect(),
+    };
+    let bearer = Bearer::Session { id: None, second_factor: false };
+    let claims = || claims(id, &standing, &bearer, StaffRule::Password, now, Uuid::nil());
     let sign = |change: fn(&mut web::auth::Claims)| {
-        let mut claims = claims(id, &customer, now, Uuid::nil());
+        let mut claims = claims();
         change(&mut claims);
-        stage.app.signing.sign(&claims).unwrap()
+        stage.app.keys.sign(&claims, now).unwrap()
     };
     let mut symmetric = Header::new(Algorithm::HS256);
     symmetric.kid = Some("first".into());
-    let public = serde_json::to_vec(&stage.app.signing.jwks().keys[0]).unwrap();
-    let confused = jsonwebtoken::encode(
-        &symmetric,
-        &claims(id, &customer, now, Uuid::nil()),
-        &EncodingKey::from_secret(&public),
-    );
+    let public = serde_json::to_vec(&stage.app.keys.jwks().keys[0]).unwrap();
+    let confused = jsonwebtoken::encode(&symmetric, &claims(), &EncodingKey::from_secret(&public));
     for (token, status, problem) in [
         (sign(|claims| claims.exp = claims.iat - 60), 401, "expired-token"),
         (sign(|claims| claims.aud = "elsewhere".into()), 401, "invalid-token"),
         (sign(|claims| claims.iss = "elsewhere".into()), 401, "invalid-token"),
         (sign(|claims| claims.scope = "orders:read".into()), 403, "forbidden"),
-        (sign(|_| {}), 404, "not-found"),
-        (signing_key("first").sign(&claims(id, &customer, now, Uuid::nil())).unwrap(), 401, "invalid-token"),
-        (Signer::new("second").token(id, customer[0]), 401, "invalid-token"),
+        (sign(|_| {}), 401, "revoked-token"),
+        (signing_key("first").sign(&claims()).unwrap(), 401, "invalid-token"),
+        (Signer::new("second").token(id, customer), 401, "invalid-token"),
         (confused.unwrap(), 401, "invalid-token"),
         (format!("{rest}x.{signature}"), 401, "invalid-token"),
         // {"alg":"none","typ":"JWT"}
@@ -159,5 +170,7 @@ async fn only_the_own_sidecar_on_behalf_of_a_known_caller_passes(db: PgPool) {
 async fn it_describes_what_it_offers(db: PgPool) {
     let answer = Stage::new(db).await.client.ask(Operation::DescribeUser, "", None).await;
     let paths = answer.body["paths"].as_object().unwrap();
-    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/v1/jwks.json", "/v1/me", "/v1/sessions", "/v1/users"]);
+    let public: std::collections::BTreeSet<&str> =
+        contracts::operation::owned_by(contracts::App::User).filter_map(|row| row.path).collect();
+    assert_eq!(paths.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), public);
 }

@@ -26,6 +26,7 @@ async fn keys_have_their_default_until_the_store_says_otherwise() {
     // Another service's key is not followed.
     assert_eq!(live.get(&GATEWAY_DEADLINE), GATEWAY_DEADLINE.default);
     assert_eq!(live.version(), 1);
+    assert!(live.was_read());
 }
 
 #[tokio::test]
@@ -35,6 +36,7 @@ async fn a_service_starts_without_a_sidecar() {
     let (live, _shutdown) = start(&fake).await;
     assert_eq!(live.get(&ORDER_DEADLINE), ORDER_DEADLINE.default);
     assert_eq!(live.version(), 0);
+    assert!(!live.was_read(), "it is known that these are defaults");
 }
 
 #[tokio::test]

@@ -242,6 +242,11 @@ fn said_once(event: &Event) -> Option<String> {
         | Event::PaymentDisputed(_)
         | Event::PaymentOverdue(_)
         | Event::ReservationOverdue(_)
+        | Event::UserVerificationRequested(_)
+        | Event::UserResetRequested(_)
+        | Event::UserPasswordChanged(_)
+        | Event::UserTokenReused(_)
+        | Event::UserDeleted(_)
         | Event::ProductChanged(_) => return None,
     })
 }

@@ -27,10 +27,8 @@ pub(super) fn render(app: App) -> String {
     put("  tracing: { samplingRate: \"1\" }\n");
     put("  metrics: { enabled: true, http: { increasedCardinality: false, excludeVerbs: true } }\n");
     put("  # On one machine; Kubernetes resolves names itself.\n");
-    put("  nameResolution:\n    component: sqlite\n    version: v1\n    configuration:\n");
-    put("      connectionString: \"$NAME_RESOLUTION_FILE\"\n");
-    put("      # The clean-up would delete the rows that are in use.\n");
-    put("      cleanupInterval: \"0\"\n      updateInterval: \"30s\"\n");
+    put("  nameResolution:\n    component: file\n    version: v1\n    configuration:\n");
+    put("      file: \"$NAME_RESOLUTION_FILE\"\n");
     text
 }
 

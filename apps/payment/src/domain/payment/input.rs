@@ -55,7 +55,12 @@ impl Input {
             | Event::PaymentRefunded(_)
             | Event::PaymentRefundFailed(_)
             | Event::PaymentDisputed(_)
-            | Event::PaymentOverdue(_) => None,
+            | Event::PaymentOverdue(_)
+            | Event::UserVerificationRequested(_)
+            | Event::UserResetRequested(_)
+            | Event::UserPasswordChanged(_)
+            | Event::UserTokenReused(_)
+            | Event::UserDeleted(_) => None,
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The card processor's signature.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| system_tests::targets::signature(data));
