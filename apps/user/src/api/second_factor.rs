@@ -13,7 +13,7 @@ use super::gone;
 use crate::app::second_factor::{check, confirm, prove, purpose};
 use crate::app::{App, random};
 use crate::domain::Password;
-use crate::domain::second_factor::{SECRET_BYTES, enrolment};
+use crate::domain::second_factor::{Code, SECRET_BYTES, enrolment};
 use crate::store::revocations::insert_user_revocations;
 use crate::store::{self, second_factor, sessions};
 
@@ -42,8 +42,8 @@ pub struct EnrolmentView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmTotp {
-    #[schema(max_length = 64, example = "492039")]
-    pub code: String,
+    #[schema(value_type = String, max_length = 64, example = "492039")]
+    pub code: Code,
 }
 
 /// Each is taken once in a code's place. They are shown this once.
@@ -59,8 +59,8 @@ pub struct RecoveryCodesView {
 pub struct DisableTotp {
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     pub password: Password,
-    #[schema(max_length = 64, example = "492039")]
-    pub code: String,
+    #[schema(value_type = String, max_length = 64, example = "492039")]
+    pub code: Code,
 }
 
 /// Enrolling again before the first code was shown gives a new secret.

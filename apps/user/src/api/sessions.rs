@@ -19,6 +19,7 @@ use super::credentials::prove;
 use crate::app::tokens::{self, Holder};
 use crate::app::{App, random, second_factor};
 use crate::domain::opaque::Opaque;
+use crate::domain::second_factor::Code;
 use crate::domain::session::{EndReason, LIFETIME, Verdict, refresh_until};
 use crate::domain::{Email, Password};
 use crate::events::say;
@@ -37,8 +38,8 @@ pub struct LogIn {
     pub password: Password,
     /// From the authenticator app, or one of the recovery codes, where the account has a second factor.
     #[serde(default)]
-    #[schema(max_length = 64, example = "492039")]
-    pub code: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 64, example = "492039")]
+    pub code: Option<Code>,
 }
 
 /// A refresh token, which is taken once.
@@ -72,7 +73,7 @@ pub(super) async fn log_in(
     let LogIn { email, password, code } = request;
     let proved = prove(&app, &email, password, address).await?;
     let now = app.clock.now();
-    let second_factor = second_factor::check(&app, proved.user_id, code.as_deref(), address, now).await?;
+    let second_factor = second_factor::check(&app, proved.user_id, code.as_ref(), address, now).await?;
 
     let mut tx = app.db.begin().await?;
     let unchanged = sessions::lock_unchanged(&mut tx, proved.user_id, &proved.password_hash).await?;

@@ -33,7 +33,7 @@ const DAY: TimeDelta = TimeDelta::days(1);
 pub async fn check(
     app: &App,
     user_id: UserId,
-    code: Option<&str>,
+    code: Option<&Code>,
     address: Option<IpAddr>,
     now: DateTime<Utc>,
 ) -> Result<bool, Problem> {
@@ -52,7 +52,7 @@ pub async fn check(
     count_try(&mut db, &recent, now).await?;
     count_daily(&mut db, &daily, now).await?;
     let secret = app.sealing.open(&purpose(user_id), &totp.sealed).map_err(anyhow::Error::from)?;
-    if !take(&mut db, user_id, &secret, &Code::read(code), now).await? {
+    if !take(&mut db, user_id, &secret, code, now).await? {
         return Err(Problem::new(ProblemType::WrongCredentials)
             .detail("the code is wrong, was used before, or its time is over"));
     }
@@ -153,7 +153,7 @@ pub fn purpose(user_id: UserId) -> String {
 pub async fn confirm(
     app: &App,
     user_id: UserId,
-    code: &str,
+    code: &Code,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, Problem> {
     let nothing = || Problem::new(ProblemType::Conflict).detail("there is no second factor to confirm");
@@ -164,7 +164,7 @@ pub async fn confirm(
     count_try(&mut db, &subject(user_id), now).await?;
     let secret = app.sealing.open(&purpose(user_id), &totp.sealed).map_err(anyhow::Error::from)?;
     let mut tx = db.begin().await?;
-    if !take(&mut tx, user_id, &secret, &Code::read(code), now).await? {
+    if !take(&mut tx, user_id, &secret, code, now).await? {
         return Err(Problem::new(ProblemType::WrongCredentials).detail("the code is wrong"));
     }
     if !store::update_confirmed(&mut tx, user_id, now).await? {

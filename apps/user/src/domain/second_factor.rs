@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use totp_rs::{Builder, Totp};
 
 /// Bytes of a shared secret, as RFC 4226 wants them.
@@ -18,8 +19,12 @@ const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 #[error("the secret of a second factor cannot be used")]
 pub struct SecretError;
 
-/// What somebody typed as their code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The longest that anybody types as a code, with whatever they put between its parts.
+const LONGEST_CODE: usize = 64;
+
+/// What somebody typed as their code: at most 64 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Code {
     /// Six digits of the authenticator app.
     Time(String),
@@ -27,14 +32,23 @@ pub enum Code {
     Recovery(Vec<u8>),
 }
 
-impl Code {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a code has at most {LONGEST_CODE} characters")]
+pub struct CodeError;
+
+impl TryFrom<String> for Code {
+    type Error = CodeError;
+
     /// Spaces and dashes are for the eye.
-    pub fn read(text: &str) -> Code {
-        let plain: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-')).take(64).collect();
+    fn try_from(text: String) -> Result<Code, CodeError> {
+        if text.chars().count() > LONGEST_CODE {
+            return Err(CodeError);
+        }
+        let plain = text.replace([' ', '-'], "");
         if plain.len() == 6 && plain.bytes().all(|byte| byte.is_ascii_digit()) {
-            Code::Time(plain)
+            Ok(Code::Time(plain))
         } else {
-            Code::Recovery(hash(&plain.to_ascii_uppercase()))
+            Ok(Code::Recovery(hash(&plain.to_ascii_uppercase())))
         }
     }
 }
@@ -128,10 +142,13 @@ mod tests {
         assert_eq!(recovery_code([0; 10]), "AAAA-AAAA-AAAA-AAAA");
         assert_eq!(recovery_code([255; 10]), "7777-7777-7777-7777");
         let code = recovery_code([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-        let typed = Code::read(&code.to_ascii_lowercase().replace('-', " "));
-        assert_eq!(typed, Code::read(&code));
+        let read = |text: &str| Code::try_from(text.to_owned());
+        let typed = read(&code.to_ascii_lowercase().replace('-', " ")).unwrap();
+        assert_eq!(typed, read(&code).unwrap());
         assert_eq!(typed, Code::Recovery(hash(&code.replace('-', ""))));
-        assert_eq!(Code::read("123 456"), Code::Time("123456".into()));
-        assert_ne!(Code::read("1234567"), Code::Time("1234567".into()));
+        assert_eq!(read("123 456"), Ok(Code::Time("123456".into())));
+        assert_ne!(read("1234567"), Ok(Code::Time("1234567".into())));
+        assert!(read(&"é".repeat(64)).is_ok());
+        assert_eq!(read(&"0".repeat(65)), Err(CodeError));
     }
 }
