@@ -1,8 +1,10 @@
 //! Mounting by operation: the table says path, method, permission and callers; a service only brings the handlers.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
@@ -14,6 +16,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::auth::permitted;
 use crate::describe::{Description, Document};
+use crate::extract::whole;
 use crate::{Json, Keys, Problem};
 
 /// The header in which daprd says who invokes; a client cannot set it.
@@ -49,11 +52,16 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         assert!(self.mounted.insert(operation), "{} is mounted twice", row.name);
         let keys = self.keys.clone();
         let route = method_router(row.method, handler)
-            .layer(DefaultBodyLimit::max(row.pace.largest_body()))
-            .layer(middleware::from_fn(move |request: Request, next: Next| {
+            .layer::<_, Infallible>(middleware::from_fn(move |request: Request, next: Next| {
                 let keys = keys.clone();
-                async move { admit(row, &keys, request, next).await }
-            }));
+                async move {
+                    match complete(request).await {
+                        Ok(request) => admit(row, &keys, request, next).await,
+                        Err(problem) => problem.into_response(),
+                    }
+                }
+            }))
+            .layer(DefaultBodyLimit::max(row.pace.largest_body()));
         self.router = self.router.route(&format!("/{}", row.name), route);
         self.document.add(describe(Description::of(row)));
         self
@@ -97,6 +105,17 @@ where
     }
 }
 
+/// Waits for the whole body before anything is answered: who is answered while it is still sending finds the
+/// connection closed under it, and daprd then says that the service cannot be reached.
+async fn complete(request: Request) -> Result<Request, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = whole(Request::from_parts(parts.clone(), body), &()).await?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
 /// The second wall behind the sidecar's access control, and the token check.
 async fn admit(row: &'static Row, keys: &Keys, mut request: Request, next: Next) -> Response {
     let known_caller = request
@@ -122,4 +141,30 @@ async fn admit(row: &'static Row, keys: &Keys, mut request: Request, next: Next)
 /// The answer to a path that no operation has. Never for events: daprd drops an event that is answered 404.
 pub async fn not_found() -> Problem {
     Problem::not_found()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use bytes::Bytes;
+    use futures::channel::mpsc;
+    use jsonwebtoken::jwk::JwkSet;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_refused_while_they_are_still_sending() {
+        let row = Operation::SetConfiguration.row();
+        let api = Api::<()>::new(App::Config, Keys::fixed(JwkSet { keys: Vec::new() }));
+        let router = api.operation(row.operation, || async { StatusCode::OK }, |about| about).router;
+        let (mut sending, sent) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+        let request = Request::put(format!("/{}", row.name)).body(Body::from_stream(sent)).unwrap();
+        let mut answer = Box::pin(router.oneshot(request));
+        assert!(futures::poll!(answer.as_mut()).is_pending());
+        sending.try_send(Ok(Bytes::from_static(b"{"))).unwrap();
+        assert!(futures::poll!(answer.as_mut()).is_pending());
+        drop(sending);
+        assert_eq!(answer.await.unwrap().status(), StatusCode::FORBIDDEN);
+    }
 }

@@ -29,14 +29,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !json {
             return Err(Problem::new(ProblemType::UnsupportedMediaType));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.into_response().status().as_u16() {
-                413 => Problem::new(ProblemType::BodyTooLarge),
-                _ => Problem::new(ProblemType::MalformedJson).detail("the body could not be read to its end"),
-            }
-        })?;
-        parse(&body).map(Json)
+        parse(&whole(request, state).await?).map(Json)
     }
+}
+
+/// A request's body to its end, within the limit that its route has.
+pub(crate) async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        match rejection.into_response().status().as_u16() {
+            413 => Problem::new(ProblemType::BodyTooLarge),
+            _ => Problem::new(ProblemType::MalformedJson).detail("the body could not be read to its end"),
+        }
+    })
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
