@@ -26,7 +26,7 @@ pub struct Change {
 /// Why somebody changed a key: 1 to 500 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 500, example = "busier than usual")]
+#[schema(as = ChangeReason, value_type = String, min_length = 1, max_length = 500, example = "busier than usual")]
 pub struct Reason(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -19,6 +19,7 @@ const LARGEST_PAGE: u64 = 200;
 /// Why an event is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FailureReason)]
 pub enum Reason {
     /// The handler would not have it; a person has to look.
     Refused,
@@ -29,6 +30,7 @@ pub enum Reason {
 /// What became of it since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FailureState)]
 pub enum State {
     Open,
     Handled,
@@ -50,8 +52,8 @@ pub struct FailedQuery {
     pub reason: Option<Reason>,
     #[param(inline)]
     pub state: Option<State>,
-    /// Rows on a page.
-    #[param(minimum = 1, maximum = 200, example = 20)]
+    /// Rows on a page, of which there are at most 200.
+    #[param(minimum = 1, example = 20)]
     pub limit: Option<i64>,
     /// Where the page before ended: its `next_cursor`.
     pub cursor: Option<String>,

@@ -242,7 +242,8 @@ impl Document {
             marks = marks.add(PERMISSION, Permission::name(permission));
         }
         operation = operation.extensions(Some(marks.build()));
-        self.components.schemas.extend(schemas);
+        add_schemas(&mut self.components, schemas)
+            .expect("invariant: each type has a name of its own, as every test of an app shows");
         self.paths.add_path_operation(path, vec![http_method(row.method)], operation.build());
     }
 
@@ -254,6 +255,25 @@ impl Document {
             .components(Some(self.components))
             .build()
     }
+}
+
+/// Adds schemas under their names.
+///
+/// # Errors
+/// When two types have one name: the one would be documented as the other.
+fn add_schemas(
+    components: &mut Components,
+    more: impl IntoIterator<Item = (String, RefOr<Schema>)>,
+) -> anyhow::Result<()> {
+    for (name, schema) in more {
+        if components.schemas.get(&name).is_some_and(|known| *known != schema) {
+            anyhow::bail!(
+                "two types are documented as {name}: `#[schema(as = …)]` gives one of them another name"
+            );
+        }
+        components.schemas.insert(name, schema);
+    }
+    Ok(())
 }
 
 fn http_method(method: Method) -> HttpMethod {

@@ -8,6 +8,7 @@ mod reader;
 mod report;
 mod tokens;
 
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -77,6 +78,7 @@ pub async fn run(instance: &Instance, profile: &Profile) -> anyhow::Result<Repor
 
     let reader = Reader::new(instance, &customer, caller.http_port)?;
     let hops = hops::measure(&reader, profile).await.context("the three ways to the same read")?;
+    writeln!(std::io::stderr(), "{hops}next: tokens, log-ins and idle connections")?;
     let tokens = tokens::measure(instance, &customer, profile).await.context("the check of a token")?;
     let log_ins = log_ins::measure(instance, &reader, profile).await.context("reads beside log-ins")?;
     let idle = idle::measure(instance, &reader, profile).await.context("reads beside idle connections")?;

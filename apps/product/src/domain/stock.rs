@@ -44,7 +44,7 @@ pub enum ShelfChange {
 /// Why staff change the shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 200, example = "delivery note 4711")]
+#[schema(as = MovementReason, value_type = String, min_length = 1, max_length = 200, example = "delivery note 4711")]
 pub struct Reason(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,8 @@ use crate::app::App;
 use crate::store::audit::{self, AuditFilter, AuditRow};
 
 const LARGEST_PAGE: u64 = 100;
+/// Of an operation, in characters.
+const LONGEST_NAME: usize = 64;
 /// Lines that are taken at once.
 const MOST_LINES: usize = 1_000;
 
@@ -90,6 +92,10 @@ pub(super) async fn list_audit(
 ) -> Result<Json<List<AuditView>>, Problem> {
     let page = Page { limit: query.limit, cursor: query.cursor };
     let (limit, before) = (page.limit(LARGEST_PAGE)?, page.after::<Uuid>()?);
+    if query.operation.as_ref().is_some_and(|operation| operation.chars().count() > LONGEST_NAME) {
+        let detail = format!("operation has more than {LONGEST_NAME} characters");
+        return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
+    }
     let filter = AuditFilter {
         actor: query.actor,
         operation: query.operation,

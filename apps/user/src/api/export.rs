@@ -56,6 +56,7 @@ pub struct Export {
 
 /// A list of another service, the newest first.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ExportPart)]
 pub struct Part {
     /// Where the same list is read page by page.
     pub path: &'static str,

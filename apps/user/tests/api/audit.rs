@@ -73,7 +73,13 @@ async fn who_did_what_is_found_by_whoever_may_look(db: PgPool) {
     let page = admin.ask(Operation::ListAudit, "limit=2", None).await;
     let cursor = page.body["next_cursor"].as_str().unwrap();
     assert_eq!(found(&format!("limit=2&cursor={cursor}")).await.len(), 1);
-    assert_eq!(admin.ask(Operation::ListAudit, "result=maybe", None).await.problem(), "invalid-parameter");
+    for wrong in ["result=maybe".to_owned(), format!("operation={}", "a".repeat(65))] {
+        assert_eq!(
+            admin.ask(Operation::ListAudit, &wrong, None).await.problem(),
+            "invalid-parameter",
+            "{wrong}"
+        );
+    }
     let (ada, _) = holder(&stage, "ada@example.org", &["support"]).await;
     assert_eq!(ada.ask(Operation::ListAudit, "", None).await.problem(), "forbidden");
 }

@@ -4,7 +4,7 @@ use contracts::{App, ProblemType};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
 
-use super::examples;
+use super::{add_schemas, examples};
 use crate::Problem;
 
 const ABOUT: &str = "The order back end of an online shop. Refusals are problems (RFC 9457) whose type leads to a \
@@ -31,7 +31,7 @@ pub fn whole(title: &str, documents: impl IntoIterator<Item = OpenApi>) -> anyho
         }
         let components = whole.components.get_or_insert_with(Components::new);
         let part = document.components.unwrap_or_default();
-        components.schemas.extend(part.schemas);
+        add_schemas(components, part.schemas)?;
         components.security_schemes.extend(part.security_schemes);
     }
     let mut document = serde_json::to_value(whole)?;
@@ -118,6 +118,8 @@ fn problems() -> Value {
 #[cfg(test)]
 mod tests {
     use contracts::operation::OPERATIONS;
+    use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
 
     use super::*;
     use crate::describe::{Description, Document};
@@ -164,5 +166,18 @@ mod tests {
                 assert_eq!(example["value"]["status"], problem.status());
             }
         }
+    }
+
+    #[test]
+    fn two_types_of_one_name_are_not_documented_as_one() {
+        let of = |schema: RefOr<Schema>| {
+            let mut part = Document::new(App::Order).finish();
+            part.components.as_mut().unwrap().schemas.insert("Reason".to_owned(), schema);
+            part
+        };
+        let (text, number) = (<String as PartialSchema>::schema(), <u64 as PartialSchema>::schema());
+        assert!(whole("Test", [of(text.clone()), of(text.clone())]).is_ok());
+        let refused = whole("Test", [of(text), of(number)]).unwrap_err().to_string();
+        assert!(refused.starts_with("two types are documented as Reason"), "{refused}");
     }
 }

@@ -9,8 +9,7 @@ use reqwest::Client;
 use serde::Serialize;
 use serde_json::json;
 use stack::Instance;
-use stack::first_order::CUSTOMER;
-use stack::secrets::SAMPLE_PASSWORD;
+use stack::secrets::{ADMINISTRATOR_EMAIL, ADMINISTRATOR_PASSWORD};
 use tokio::task::JoinSet;
 
 use super::Profile;
@@ -60,7 +59,11 @@ fn start(instance: &Instance, clients: usize, tally: &Arc<Tally>) -> anyhow::Res
     let operation = Operation::LogIn.row();
     let url = format!("http://127.0.0.1:{}/{}", instance.ports.app(App::User), operation.name);
     let app_token = instance.secret(&format!("token/{}/app", App::User))?;
-    let body = json!({"email": CUSTOMER, "password": instance.secret(SAMPLE_PASSWORD)?});
+    // Not the reader's account: of one account only the newest sessions stay.
+    let body = json!({
+        "email": instance.secret(ADMINISTRATOR_EMAIL)?,
+        "password": instance.secret(ADMINISTRATOR_PASSWORD)?,
+    });
     let mut running = JoinSet::new();
     for _ in 0..clients {
         let request = http

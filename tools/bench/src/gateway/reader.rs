@@ -56,6 +56,8 @@ pub struct Reads {
     pub times: Vec<Duration>,
     /// Not answered, or with something other than the order.
     pub failed: usize,
+    /// Why the last of these was not.
+    pub why: Option<String>,
 }
 
 impl Customer {
@@ -144,7 +146,10 @@ impl Reader {
             fresh = !fresh;
             match self.read_with(http, Way::Gateway).await {
                 Ok((took, _)) => reads.times.push(took),
-                Err(_) => reads.failed += 1,
+                Err(error) => {
+                    reads.failed += 1;
+                    reads.why = Some(format!("{error:#}"));
+                }
             }
         }
         Ok(reads)
@@ -155,6 +160,7 @@ impl Reads {
     pub fn add(&mut self, more: Reads) {
         self.times.extend(more.times);
         self.failed += more.failed;
+        self.why = more.why.or(self.why.take());
     }
 }
 

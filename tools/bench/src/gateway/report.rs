@@ -80,16 +80,7 @@ fn goals(hops: &Hops, tokens: &Tokens, log_ins: &LogIns, idle: &Idle) -> Vec<Goa
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Hops { service, bare, gateway, bare_adds_ns, gateway_adds_ns, percent } = &self.hops;
-        let of = |percent: &Option<Percent>| percent.map_or("-".to_owned(), |percent| percent.to_string());
-        writeln!(formatter, "an authenticated read of one order, one at a time")?;
-        writeln!(formatter, "  at the service itself      {service}")?;
-        writeln!(formatter, "  through two bare sidecars  {bare}")?;
-        writeln!(formatter, "  through the gateway        {gateway}")?;
-        for (point, name) in ["p50", "p99"].into_iter().enumerate() {
-            let [ours, bare] = [gateway_adds_ns[point], bare_adds_ns[point]].map(milliseconds);
-            writeln!(formatter, "  added, {name}                {ours} ÷ {bare} = {}", of(&percent[point]))?;
-        }
+        self.hops.fmt(formatter)?;
         let Tokens { first_ns, after } = &self.tokens;
         writeln!(formatter, "the check of a token")?;
         writeln!(
@@ -117,10 +108,26 @@ impl fmt::Display for Report {
     }
 }
 
+impl fmt::Display for Hops {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Hops { service, bare, gateway, bare_adds_ns, gateway_adds_ns, percent } = self;
+        let of = |percent: &Option<Percent>| percent.map_or("-".to_owned(), |percent| percent.to_string());
+        writeln!(formatter, "an authenticated read of one order, one at a time")?;
+        writeln!(formatter, "  at the service itself      {service}")?;
+        writeln!(formatter, "  through two bare sidecars  {bare}")?;
+        writeln!(formatter, "  through the gateway        {gateway}")?;
+        for (point, name) in ["p50", "p99"].into_iter().enumerate() {
+            let [ours, bare] = [gateway_adds_ns[point], bare_adds_ns[point]].map(milliseconds);
+            writeln!(formatter, "  added, {name}                {ours} ÷ {bare} = {}", of(&percent[point]))?;
+        }
+        Ok(())
+    }
+}
+
 fn beside(formatter: &mut fmt::Formatter<'_>, reads: &super::beside::Beside) -> fmt::Result {
     let of = |percent: &Option<Percent>| percent.map_or("-".to_owned(), |percent| percent.to_string());
     writeln!(formatter, "  alone        {}", reads.alone)?;
-    writeln!(formatter, "  beside       {}; {} failed", reads.beside, reads.failed)?;
+    writeln!(formatter, "  beside       {}; {} failed {}", reads.beside, reads.failed, reads.why)?;
     writeln!(formatter, "  ratio        p50 {}, p99 {}", of(&reads.percent[0]), of(&reads.percent[1]))
 }
 
@@ -137,7 +144,13 @@ mod tests {
 
     fn report(percent: u64, token_ns: u64, failed: usize) -> Report {
         let spread = Spread { count: 1, p50_ns: token_ns, p99_ns: token_ns };
-        let reads = Beside { alone: spread, beside: spread, percent: [Some(Percent(100)); 2], failed };
+        let reads = Beside {
+            alone: spread,
+            beside: spread,
+            percent: [Some(Percent(100)); 2],
+            failed,
+            why: String::new(),
+        };
         let hops = Hops {
             service: spread,
             bare: spread,

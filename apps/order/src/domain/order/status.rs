@@ -24,6 +24,7 @@ pub enum OrderStatus {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OrderPaymentStatus)]
 pub enum PaymentStatus {
     Awaited,
     /// The customer has to confirm it with their bank.

@@ -93,6 +93,7 @@ pub struct ActionView {
 
 /// What could not be captured.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = PaymentDueView)]
 pub struct DueView {
     pub amount: Money,
     /// How often it was asked for.
@@ -103,6 +104,7 @@ pub struct DueView {
 
 /// Money that goes back for one cause.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = PaymentRefundView)]
 pub struct RefundView {
     #[schema(value_type = String)]
     pub cause: RefundCause,
