@@ -32,12 +32,15 @@ UNTOLD = (
     "as long as a card's",
     # An action's fields are those of its variant; the generator of schemas does not carry that over.
     "expected `reason`",
+    "expected `cause` or `reason`",
     # Which permissions there are.
     "there is no permission",
     # JSON Schema takes 3767.0 for an integer; here integers are written as integers.
     "invalid type: floating point",
     # Names made of a word and an id.
     "is no cause of a refund",
+    # How many pieces there can be depends on the kind of the movement.
+    "pieces cannot be received or adjusted",
     # A host that cannot be.
     "no mail gets to",
 )

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A stock keeping unit: the shop's own name for a product, unique and fixed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 64, example = "22728")]
+#[schema(value_type = String, max_length = 64, pattern = "^[!-~]+$", example = "22728")]
 pub struct Sku(String);
 
 /// What people call a product.
