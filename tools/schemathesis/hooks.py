@@ -33,6 +33,7 @@ UNTOLD = (
     # An action's fields are those of its variant; the generator of schemas does not carry that over.
     "expected `reason`",
     "expected `cause` or `reason`",
+    "expected `dispute_id` or `reason`",
     # Which permissions there are.
     "there is no permission",
     # JSON Schema takes 3767.0 for an integer; here integers are written as integers.
