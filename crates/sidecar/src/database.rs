@@ -37,12 +37,9 @@ pub async fn connect(sidecar: &Sidecar, app: App, migrator: &Migrator) -> Result
     let secret = sidecar.secret("database").await?;
     let url = secret.get("url")?.expose_secret();
     let options: PgConnectOptions = url.parse().map_err(DatabaseError::Address)?;
-    let options = options.application_name(app.name()).options([
-        ("statement_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-        // Rolling back where nothing is open is no mistake here.
-        ("client_min_messages", "error"),
-    ]);
+    let options = options
+        .application_name(app.name())
+        .options([("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")]);
 
     let mut connection = reach(&options).await;
     connection
@@ -61,12 +58,12 @@ pub async fn connect(sidecar: &Sidecar, app: App, migrator: &Migrator) -> Result
 ///
 /// A step that is dropped while its `begin` is on the way leaves a transaction open that sqlx does not know of: what
 /// its connection wrote next, outside a transaction, would be kept from everybody and lost in the end. So every
-/// connection that comes back is rolled back, which does nothing where nothing is open.
+/// connection that comes back is rolled back; the `begin` keeps the server from warning where nothing is open.
 pub fn pool() -> PgPoolOptions {
     PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).after_release(
         |connection, _| {
             Box::pin(async move {
-                sqlx::raw_sql("rollback").execute(connection).await?;
+                sqlx::raw_sql("begin; rollback").execute(connection).await?;
                 Ok(true)
             })
         },
