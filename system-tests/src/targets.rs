@@ -39,7 +39,7 @@ pub fn genuine(target: &str) -> Vec<Vec<u8>> {
         ],
         "route" => [
             "GET /v1/orders/0193f0a0-0000-7000-8000-00000000000a?limit=2",
-            "PUT /v1/configuration/order.deadline?key=1",
+            "PUT /v1/config/order.deadline?key=1",
             "POST /v1/orders/0193f0a0-0000-7000-8000-00000000000a/parcels/0193f0a0-0000-7000-8000-00000000000b/delivery?%6frder_id=1&a",
         ]
         .map(|line| line.as_bytes().to_vec())

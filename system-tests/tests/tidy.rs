@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says that its own preparation failed")]
 
+#[path = "tidy/discretion.rs"]
+mod discretion;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,6 +23,9 @@ FOR_ITS_LOOK = {
 UNTOLD = (
     # Texts that consist of white space alone.
     "takes 1 to",
+    "a reason has 1 to",
+    # How long a trial may take, as a number with a unit.
+    "is a duration between",
     # One of two fields, and not both.
     "either",
     "without control characters",

@@ -1,5 +1,6 @@
 //! The state, how it is put together, and serving.
 
+pub mod keyring;
 pub mod till;
 
 use std::future::Future;
@@ -14,13 +15,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::api;
-use crate::config::{ApiKey, Config};
+use crate::config::Config;
 use crate::domain::FreshIds;
 use crate::domain::book::Book;
 use crate::domain::entry::Entry;
 use crate::domain::fold::Object;
 use crate::jobs::{self, Early, Webhooks};
 use crate::store::LogFailed;
+use keyring::Keyring;
 use till::{Draft, Till, Written};
 
 /// Work in hand gets this long to end.
@@ -29,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct App {
     pub till: Till,
-    pub api_key: ApiKey,
+    pub keyring: Keyring,
     pub clock: Clock,
     pub late_after: Duration,
     pub webhooks: Option<Webhooks>,
@@ -56,7 +58,7 @@ impl App {
     pub fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
         Ok(App {
             till: Till::open(&config.log)?,
-            api_key: config.api_key.clone(),
+            keyring: Keyring::open(&config.secrets)?,
             clock,
             late_after: config.late_after,
             webhooks: config.webhook.as_ref().map(Webhooks::new).transpose()?,

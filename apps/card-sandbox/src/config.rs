@@ -13,7 +13,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the durable log is.
     pub log: PathBuf,
-    pub api_key: ApiKey,
+    pub secrets: Secrets,
     /// How long a request or a webhook that is "late" is on its way, and how long a refund holds that fails later.
     pub late_after: Duration,
     /// Where browsers find this processor; by default where it listens.
@@ -28,13 +28,20 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Webhook {
     pub url: String,
-    /// What they are signed with.
-    pub secret: SecretString,
     /// The first pause after an attempt that came to nothing; doubled at each.
     pub retry_after: Duration,
 }
 
-/// The one accepted key, known by its hash alone, so that it cannot reach a log.
+/// Which keys are taken, and what webhooks are signed with.
+#[derive(Debug, Clone)]
+pub enum Secrets {
+    /// The same from start to end.
+    Fixed { api_key: ApiKey, webhook: Option<SecretString> },
+    /// As this file says, which may be replaced while it runs.
+    File(PathBuf),
+}
+
+/// An accepted key, known by its hash alone, so that it cannot reach a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey([u8; 32]);
 
@@ -54,16 +61,22 @@ impl Config {
         let optional = |name: &str| variable(name).filter(|value| !value.is_empty());
         let webhook = match optional("SANDBOX_WEBHOOK_URL") {
             None => None,
-            Some(url) => Some(Webhook {
-                url,
-                secret: required("SANDBOX_WEBHOOK_SECRET")?.into(),
-                retry_after: milliseconds("SANDBOX_WEBHOOK_RETRY_MS", "500")?,
-            }),
+            Some(url) => Some(Webhook { url, retry_after: milliseconds("SANDBOX_WEBHOOK_RETRY_MS", "500")? }),
+        };
+        let secrets = match (optional("SANDBOX_SECRETS"), &webhook) {
+            (Some(file), _) => Secrets::File(file.into()),
+            (None, Some(_)) => {
+                let webhook = Some(required("SANDBOX_WEBHOOK_SECRET")?.into());
+                Secrets::Fixed { api_key: ApiKey::of(&required("SANDBOX_API_KEY")?), webhook }
+            }
+            (None, None) => {
+                Secrets::Fixed { api_key: ApiKey::of(&required("SANDBOX_API_KEY")?), webhook: None }
+            }
         };
         Ok(Config {
             listen: or("SANDBOX_LISTEN", "127.0.0.1:8107").parse().context("SANDBOX_LISTEN")?,
             log: required("SANDBOX_LOG")?.into(),
-            api_key: ApiKey::of(&required("SANDBOX_API_KEY")?),
+            secrets,
             late_after: milliseconds("SANDBOX_LATE_MS", "3000")?,
             public_url: optional("SANDBOX_PUBLIC_URL"),
             webhook,
@@ -77,16 +90,12 @@ impl ApiKey {
     pub fn of(key: &str) -> ApiKey {
         ApiKey(Sha256::digest(key.as_bytes()).into())
     }
-
-    /// A short name for the account that the key stands for.
-    pub fn account(&self) -> String {
-        format!("acct_{}", hex::encode(&self.0[..8]))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn defaults_stand_in_for_all_but_the_log_and_the_key() {
@@ -99,6 +108,17 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8107");
         assert_eq!(config.late_after, Duration::from_secs(3));
         assert!(config.webhook.is_none() && config.public_url.is_none());
+    }
+
+    #[test]
+    fn a_file_stands_in_for_the_key_and_the_secret() {
+        let config = Config::from_variables(|name| match name {
+            "SANDBOX_LOG" => Some("log.jsonl".to_owned()),
+            "SANDBOX_SECRETS" => Some("secrets.json".to_owned()),
+            "SANDBOX_WEBHOOK_URL" => Some("http://127.0.0.1:1".to_owned()),
+            _ => None,
+        });
+        assert!(matches!(config.unwrap().secrets, Secrets::File(path) if path == Path::new("secrets.json")));
     }
 
     #[test]

@@ -158,8 +158,9 @@ async fn attempt(app: &App, webhooks: &Webhooks, webhook: &Outstanding) -> Resul
     let (event, attempt) = (webhook.announced.event.clone(), webhook.attempts + 1);
     note(app, webhook, Entry::WebhookSent { event: event.clone(), attempt }).await?;
     let body = webhook.announced.message(webhook.created).to_string().into_bytes();
-    let secret = webhooks.settings.secret.expose_secret();
-    let signature = webhook::signature(secret, app.now().timestamp(), &body);
+    let current = app.keyring.current();
+    let secrets = current.webhook_secrets.iter().map(|secret| secret.expose_secret());
+    let signature = webhook::signature(secrets, app.now().timestamp(), &body);
     let status = webhooks.post(body, signature).await;
     note(app, webhook, Entry::WebhookAnswered { event, attempt, status }).await?;
     Ok(status)

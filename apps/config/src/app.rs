@@ -8,11 +8,12 @@ use sidecar::configuration::Live;
 use sidecar::{Address, Sidecar, database, guard};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use tokio_util::task::TaskTracker;
 use web::health::Readiness;
 use web::{Api, Clock, Keys, health, request, serve, telemetry};
 
-use crate::api;
 use crate::config::Settings;
+use crate::{api, jobs};
 
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/config");
 
@@ -20,6 +21,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/config");
 #[derive(Clone)]
 pub struct App {
     pub db: PgPool,
+    pub sidecar: Sidecar,
     pub live: Live,
     pub clock: Clock,
 }
@@ -44,12 +46,19 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Config, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Config, shutdown.clone());
-    let app = App { db: db.clone(), live, clock: Clock::System };
+    live.settled().await;
+    let app = App { db: db.clone(), sidecar: sidecar.clone(), live, clock: Clock::System };
+
+    let tasks = TaskTracker::new();
+    tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
 
     let readiness = Readiness::of_database(db, shutdown.clone());
     let router = router(app, keys(sidecar), readiness, environment.app_token);
     let listener = serve::bind(environment.listen, "APP_PORT").await?;
-    serve::serve(listener, router, shutdown).await
+    serve::serve(listener, router, shutdown).await?;
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
 }
 
 /// Everything that the sidecar may ask of this service.

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod connections;
 pub mod edge;
 pub mod gates;
+pub mod handover;
 mod keys;
 pub mod limiter;
 pub mod listener;
@@ -42,6 +43,9 @@ use revocations::Revocations;
 /// Work in hand is given this long at the end.
 const LAST_REQUESTS: Duration = Duration::from_secs(20);
 
+/// Before the first request it is asked for so long whose rights were withdrawn; unless it is known, staff wait.
+const FIRST_WORD: Duration = Duration::from_secs(3);
+
 /// The state that every handler gets. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -74,7 +78,7 @@ pub enum Patience {
 impl Patience {
     pub fn deadline(&self) -> Duration {
         match self {
-            Patience::Live(live) => Duration::from_millis(live.get(&GATEWAY_DEADLINE)),
+            Patience::Live(live) => live.get(&GATEWAY_DEADLINE),
             Patience::Fixed(deadline) => *deadline,
         }
     }
@@ -134,14 +138,21 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         () = shutdown.cancelled() => return Ok(()),
         () = sidecar.ready() => {}
     }
-    let public = serve::bind(settings.public, "GATEWAY_LISTEN").await?;
     let internal = serve::bind(environment.listen, "APP_PORT").await?;
     let live = Live::start(&sidecar, Service::Gateway, shutdown.clone());
+    live.settled().await;
     let parts = Parts::new(sidecar, Patience::Live(live));
     let app = App::from(Parts { edge: settings.edge, ending: shutdown.clone(), ..parts });
 
     let tasks = TaskTracker::new();
     tasks.spawn(jobs::run(app.clone(), shutdown.clone()));
+    // A gateway that has just come knows as much as the one beside it, or takes requests all the same.
+    let heard = shutdown.run_until_cancelled(jobs::revocations::hear(&app));
+    let _ = tokio::time::timeout(FIRST_WORD, heard).await;
+    let public = handover::listen(settings.public, settings.handover.as_deref()).await?;
+    if let Some(path) = &settings.handover {
+        handover::offer(&public, path, shutdown.clone())?;
+    }
     let internal_router = internal_router(environment.app_token);
     tokio::try_join!(
         serve::serve(internal, internal_router, shutdown.clone()),

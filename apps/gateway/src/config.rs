@@ -1,6 +1,7 @@
 //! The only reader of the environment.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use http::{HeaderValue, Uri};
@@ -18,6 +19,8 @@ pub struct Settings {
     pub environment: Environment,
     /// The public port.
     pub public: SocketAddr,
+    /// Where a gateway hands the public port to the next one.
+    pub handover: Option<PathBuf>,
     pub edge: Edge,
 }
 
@@ -28,8 +31,8 @@ impl Settings {
         Settings::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads what every service is told, and `GATEWAY_LISTEN`, `GATEWAY_TRUSTED_PROXIES`, `GATEWAY_PROXY_HEADER` and
-    /// `GATEWAY_CORS_ORIGINS` where they are set.
+    /// Reads what every service is told, and `GATEWAY_LISTEN`, `GATEWAY_HANDOVER`, `GATEWAY_TRUSTED_PROXIES`,
+    /// `GATEWAY_PROXY_HEADER` and `GATEWAY_CORS_ORIGINS` where they are set.
     ///
     /// # Errors
     /// Names the variable that is missing or cannot be read.
@@ -52,7 +55,8 @@ impl Settings {
         let origins =
             list(set("GATEWAY_CORS_ORIGINS")).map(|text| origin(&text)).collect::<anyhow::Result<_>>()?;
         let edge = Edge { proxies: Proxies { networks, told }, origins, ..Edge::default() };
-        Ok(Settings { environment: Environment::read(lookup)?, public, edge })
+        let handover = set("GATEWAY_HANDOVER").map(PathBuf::from);
+        Ok(Settings { environment: Environment::read(lookup)?, public, handover, edge })
     }
 }
 

@@ -54,7 +54,7 @@ async fn list_messages(
     caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<List<MessageView>>, Problem> {
-    let limit = page.limit(app.live.get(&NOTIFICATION_LARGEST_PAGE))?;
+    let limit = page.limit(app.live.for_caller(&NOTIFICATION_LARGEST_PAGE, &caller.ids()))?;
     let before = page.after::<Uuid>()?.unwrap_or(Uuid::max());
     let mut db = app.db.acquire().await?;
     let messages = store::list_messages(&mut db, caller.user_id, before, limit + 1).await?;

@@ -58,6 +58,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Notification, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Notification, shutdown.clone());
+    live.settled().await;
     let mail = sidecar.secret("mail").await?;
     let mailer = Mailer::new(mail.get("url")?, mail.get("from")?)?;
     let app = App {

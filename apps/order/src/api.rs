@@ -3,6 +3,7 @@
 mod books;
 mod cancel;
 mod command;
+mod groups;
 mod hold;
 mod part;
 mod place;
@@ -48,6 +49,7 @@ fn mount_orders(api: Api<App>) -> Api<App> {
         .operation(Operation::ListOrders, read::list_orders, |about| {
             about.query::<read::OrdersPage>().answer::<List<OrderSummary>>(200)
         })
+        .operation(Operation::ReadOrderGroups, groups::read_order_groups, |about| about)
         .operation(Operation::ReadOrder, read::read_order, |about| about.answer::<OrderView>(200))
         .operation(Operation::ReadTimeline, timeline::read_timeline, |about| about.answer::<Timeline>(200))
         .operation(Operation::WatchOrder, watch::watch_order, |about| about.events())

@@ -54,6 +54,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Order, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Order, shutdown.clone());
+    live.settled().await;
     let outbox = Outbox::new();
     let watches = Watches::default();
     let app = App { db: db.clone(), sidecar, outbox, live, clock: Clock::System, watches };

@@ -1,6 +1,7 @@
 //! Decisions about orders. Pure: time, ids and facts come in as arguments.
 
 pub mod books;
+pub mod groups;
 pub mod input;
 pub mod number;
 pub mod order;

@@ -4,6 +4,7 @@ pub mod books;
 pub mod commands;
 pub mod forgotten;
 pub mod fulfilment;
+pub mod groups;
 pub mod lines;
 pub mod orders;
 pub mod products;

@@ -45,7 +45,7 @@ pub struct App {
 impl App {
     /// How long a call to the provider may take.
     pub fn provider_timeout(&self) -> Duration {
-        Duration::from_millis(self.live.get(&PAYMENT_PROVIDER_TIMEOUT))
+        self.live.get(&PAYMENT_PROVIDER_TIMEOUT)
     }
 
     /// Reads one moment, whatever is written meanwhile.
@@ -84,6 +84,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Payment, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Payment, shutdown.clone());
+    live.settled().await;
     let secrets = sidecar.secret("provider").await?;
     let (api_key, webhook_secret) = (secrets.get("api_key")?.clone(), secrets.get("webhook_secret")?.clone());
     let app = App {

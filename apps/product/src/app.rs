@@ -50,6 +50,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     sidecar.ready().await;
     let db = database::connect(&sidecar, Service::Product, &MIGRATOR).await?;
     let live = Live::start(&sidecar, Service::Product, shutdown.clone());
+    live.settled().await;
     let app = App { db: db.clone(), sidecar, outbox: Outbox::new(), live, clock: Clock::System };
 
     let tasks = TaskTracker::new();

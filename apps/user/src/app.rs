@@ -74,11 +74,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let signing = sidecar.secret("signing").await?;
     let pkcs8 = secrets::private_key(signing.get("private_key")?)?;
     keys.begin(&db, signing.get("kid")?.expose_secret(), &pkcs8, clock.now()).await?;
+    let live = Live::start(&sidecar, Service::User, shutdown.clone());
+    live.settled().await;
     let app = App {
         db: db.clone(),
         outbox: Outbox::new(),
         resets: Arc::default(),
-        live: Live::start(&sidecar, Service::User, shutdown.clone()),
+        live,
         clock,
         keys,
         sealing,

@@ -45,6 +45,8 @@ problems! {
     AuthenticationRequired   "authentication-required"    402 "The payment needs the customer's confirmation";
     Forbidden                "forbidden"                  403 "The caller may not do this";
     NotFound                 "not-found"                  404 "There is no such thing here";
+    UnknownKey               "unknown-key"                404 "There is no configuration key of this name";
+    UnknownVersion           "unknown-version"            404 "There is no such version of the configuration";
     MethodNotAllowed         "method-not-allowed"         405 "This path does not take this method";
     BodyTooSlow              "body-too-slow"              408 "The body did not arrive in time";
     EmailTaken               "email-taken"                409 "An account with this e-mail address exists";
@@ -64,6 +66,7 @@ problems! {
     LastAdministrator        "last-administrator"         409 "There must be an administrator";
     AlreadyHandled           "already-handled"            409 "The event was handled or discarded meanwhile";
     Conflict                 "conflict"                   409 "The request does not fit the present state";
+    TrialRunning             "trial-running"              409 "The key is being tried on a part of the orders";
     PreconditionFailed       "precondition-failed"        412 "The resource has changed since it was read";
     BodyTooLarge             "body-too-large"             413 "The body is too large";
     UnsupportedMediaType     "unsupported-media-type"     415 "The body must be application/json";
@@ -81,6 +84,14 @@ problems! {
     InvalidRows              "invalid-rows"               422 "Rows of the import are wrong; nothing was imported";
     IdempotencyKeyReused     "idempotency-key-reused"     422 "The idempotency key was used for another request";
     ConfigurationOutOfBounds "configuration-out-of-bounds" 422 "The value is outside the bounds of its key";
+    InvalidKeyName           "invalid-key-name"           422 "No configuration key can have this name";
+    WrongType                "wrong-type"                 422 "The value is not of its key's type";
+    ValueTooLong             "value-too-long"             422 "The value is longer than configuration values may be";
+    InvalidScopes            "invalid-scopes"             422 "The key cannot have these values for some";
+    ContradictingKeys        "contradicting-keys"         422 "Two configuration keys would contradict each other";
+    NotTriable               "not-triable"                422 "This cannot be tried on a part of the orders";
+    ConfigurationRefused     "configuration-refused"      422 "Keys of the change are refused; nothing was changed";
+    InvalidLines             "invalid-lines"              422 "Lines of the file are wrong; nothing was changed";
     PreconditionRequired     "precondition-required"      428 "The If-Match header is needed";
     RateLimited              "rate-limited"               429 "Too many requests";
     HeadersTooLarge          "headers-too-large"          431 "The headers are too large";

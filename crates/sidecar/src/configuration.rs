@@ -1,12 +1,14 @@
 //! Live configuration: this service's keys, read through its sidecar, checked against their bounds, kept for ever.
 
+mod reporting;
+mod snapshot;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use contracts::App;
-use contracts::configuration::{KEYS, Key};
+use contracts::configuration::{Key, Refused, Report, Setting};
+use contracts::{App, OrderId};
 use dapr::dapr::proto::common::v1::ConfigurationItem;
 use dapr::dapr::proto::runtime::v1::{
     GetConfigurationRequest, SubscribeConfigurationRequest, SubscribeConfigurationResponse,
@@ -14,9 +16,13 @@ use dapr::dapr::proto::runtime::v1::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Streaming};
+use uuid::Uuid;
 
 use crate::client::with_deadline;
 use crate::{Sidecar, SidecarError};
+
+pub use reporting::INTERVAL as REPORTS;
+pub use snapshot::Snapshot;
 
 const STORE: &str = "configuration";
 /// The subscription can die without a word; a change is then seen within one poll.
@@ -25,105 +31,87 @@ pub const POLL: Duration = Duration::from_secs(5);
 /// The present values of one service's keys. Cheap to clone and to read.
 #[derive(Debug, Clone)]
 pub struct Live {
-    entries: Arc<HashMap<&'static str, Entry>>,
-    answered: Arc<AtomicBool>,
-    reads: watch::Receiver<u64>,
+    replica: Uuid,
+    state: watch::Receiver<State>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    key: &'static Key,
-    value: AtomicU64,
-    version: AtomicU64,
-    /// The version last refused, so that it is logged once.
-    refused: AtomicU64,
+struct State {
+    snapshot: Arc<Snapshot>,
+    refused: Vec<Refused>,
+    /// Whether the store was asked once.
+    asked: bool,
+    /// Whether it ever answered.
+    answered: bool,
 }
 
 impl Live {
     /// Begins with the defaults, and follows the store in the background until `shutdown`.
     pub fn start(sidecar: &Sidecar, app: App, shutdown: CancellationToken) -> Live {
-        let entries = KEYS.iter().filter(|key| key.reader == app).map(|key| {
-            let value = AtomicU64::new(key.default);
-            (key.name, Entry { key, value, version: AtomicU64::new(0), refused: AtomicU64::new(0) })
-        });
-        let (read, reads) = watch::channel(0);
-        let live = Live { entries: Arc::new(entries.collect()), answered: Arc::default(), reads };
-        tokio::spawn(follow(sidecar.clone(), live.clone(), read, shutdown));
+        let snapshot = Arc::new(Snapshot::defaults(app));
+        let state = State { snapshot, refused: Vec::new(), asked: false, answered: false };
+        let (write, state) = watch::channel(state);
+        let live = Live { replica: Uuid::now_v7(), state };
+        tokio::spawn(follow(sidecar.clone(), write, shutdown.clone()));
+        // `config` hears its own report without asking anybody.
+        if app != App::Config {
+            tokio::spawn(reporting::report(sidecar.clone(), live.clone(), shutdown));
+        }
         live
     }
 
-    /// The key's value; the default of a key that this service does not read.
-    pub fn get(&self, key: &Key) -> u64 {
-        self.entries.get(key.name).map_or(key.default, |entry| entry.value.load(Ordering::Acquire))
+    /// The key's value for everyone; the default of a key that this service does not read.
+    pub fn get<T: Setting>(&self, key: &Key<T>) -> T {
+        self.state.borrow().snapshot.get(key)
     }
 
-    /// The highest version applied; 0 while everything is at its default.
+    /// The key's value for a caller, who is called by each of these ids: a user's, an API key's.
+    pub fn for_caller<T: Setting>(&self, key: &Key<T>, caller: &[Uuid]) -> T {
+        self.state.borrow().snapshot.for_caller(key, caller)
+    }
+
+    /// The key's value for an order that this caller places.
+    pub fn for_order<T: Setting>(&self, key: &Key<T>, order: OrderId, caller: &[Uuid]) -> T {
+        self.state.borrow().snapshot.for_order(key, order, caller)
+    }
+
+    /// What holds now, for whoever needs values of one and the same version.
+    pub fn now(&self) -> Arc<Snapshot> {
+        self.state.borrow().snapshot.clone()
+    }
+
+    /// The highest version in force; 0 while everything is at its default.
     pub fn version(&self) -> u64 {
-        self.entries.values().map(|entry| entry.version.load(Ordering::Acquire)).max().unwrap_or(0)
+        self.state.borrow().snapshot.version()
     }
 
     /// Whether the store ever answered. Until then a value is a default that nobody has chosen.
     pub fn was_read(&self) -> bool {
-        self.answered.load(Ordering::Acquire)
+        self.state.borrow().answered
     }
 
-    /// Waits until the store was asked once, whether or not it answered.
+    /// Waits until the store was asked once, whether or not it answered: who starts begins with what was chosen.
     pub async fn settled(&self) {
         // An error means that following has ended, and with it every reason to wait.
-        let mut reads = self.reads.clone();
-        drop(reads.wait_for(|reads| *reads > 0).await);
+        drop(self.state.clone().wait_for(|state| state.asked).await);
     }
 
-    fn apply(&self, items: HashMap<String, ConfigurationItem>) -> bool {
-        let mut changed = false;
-        for (name, item) in items {
-            if let Some(entry) = self.entries.get(name.as_str()) {
-                changed |= entry.apply(&item);
-            }
-        }
-        changed
-    }
-}
-
-impl Entry {
-    /// Takes a newer value within bounds; whether it did. Only the one following task writes.
-    fn apply(&self, item: &ConfigurationItem) -> bool {
-        let Ok(version) = item.version.parse::<u64>() else {
-            self.refuse(u64::MAX, "its version is not a number");
-            return false;
-        };
-        if version <= self.version.load(Ordering::Acquire) {
-            return false;
-        }
-        match self.key.parse(&item.value) {
-            Ok(value) => {
-                self.value.store(value, Ordering::Release);
-                self.version.store(version, Ordering::Release);
-                tracing::info!(configuration.key = self.key.name, value, version, "configuration applied");
-                true
-            }
-            Err(error) => {
-                self.refuse(version, &error.to_string());
-                false
-            }
-        }
-    }
-
-    fn refuse(&self, version: u64, why: &str) {
-        if self.refused.swap(version, Ordering::AcqRel) != version {
-            metrics::counter!("configuration_refused_total", "key" => self.key.name).increment(1);
-            tracing::error!(
-                configuration.key = self.key.name,
-                version,
-                why,
-                "configuration refused; the last good value stays"
-            );
+    /// What this replica runs with.
+    pub fn report(&self) -> Report {
+        let state = self.state.borrow();
+        Report {
+            replica: self.replica,
+            version: state.snapshot.version(),
+            read: state.answered,
+            values: state.snapshot.values(),
+            refused: state.refused.clone(),
         }
     }
 }
 
 /// Asks at once, at every word of the subscription, and at every poll.
-async fn follow(sidecar: Sidecar, live: Live, read: watch::Sender<u64>, shutdown: CancellationToken) {
+async fn follow(sidecar: Sidecar, state: watch::Sender<State>, shutdown: CancellationToken) {
+    let keys = state.borrow().snapshot.names();
     let mut poll = tokio::time::interval(POLL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut subscription: Option<Streaming<SubscribeConfigurationResponse>> = None;
@@ -142,28 +130,64 @@ async fn follow(sidecar: Sidecar, live: Live, read: watch::Sender<u64>, shutdown
         };
         let subscribed_before = subscription.is_some();
         if !subscribed_before {
-            subscription = subscribe(&sidecar, &live).await;
+            subscription = subscribe(&sidecar, &keys).await;
         }
-        match get(&sidecar, &live).await {
+        match get(&sidecar, &keys).await {
             Ok(items) => {
                 reachable = true;
-                let changed = live.apply(items);
-                live.answered.store(true, Ordering::Release);
-                if changed && subscribed_before && !told {
-                    // What it did not tell shows that the subscription is dead.
-                    subscription = subscribe(&sidecar, &live).await;
+                if apply(&state, &items) {
+                    let by = if told { "subscription" } else { "poll" };
+                    metrics::counter!("configuration_changes_total", "by" => by).increment(1);
+                    if subscribed_before && !told {
+                        // What it did not tell shows that the subscription is dead.
+                        subscription = subscribe(&sidecar, &keys).await;
+                    }
                 }
             }
             Err(error) => {
+                // Whatever is away has taken the subscription with it.
+                subscription = None;
+                state.send_if_modified(|state| !std::mem::replace(&mut state.asked, true));
                 if std::mem::replace(&mut reachable, false) {
                     let error = format!("{:#}", anyhow::Error::new(error));
                     tracing::warn!(error, "configuration cannot be read; the last good values stay");
                 }
             }
         }
-        read.send_modify(|reads| *reads += 1);
-        metrics::gauge!("configuration_version").set(u32::try_from(live.version()).unwrap_or(u32::MAX));
+        let version = state.borrow().snapshot.version();
+        metrics::gauge!("configuration_version").set(u32::try_from(version).unwrap_or(u32::MAX));
     }
+}
+
+/// Takes what the store holds; whether anything is another than before.
+fn apply(state: &watch::Sender<State>, items: &HashMap<String, ConfigurationItem>) -> bool {
+    let before = state.borrow().snapshot.clone();
+    let (after, refused) = before.after(items);
+    for entry in after.changes(&before) {
+        let (value, version) = (entry.value.to_string(), entry.version);
+        tracing::info!(configuration.key = entry.spec.name, value, version, "configuration applied");
+    }
+    for refused in refused.iter().filter(|refused| !state.borrow().refused.contains(refused)) {
+        let Refused { key, version, why } = refused;
+        metrics::counter!("configuration_refused_total", "key" => key.clone()).increment(1);
+        tracing::error!(
+            configuration.key = key,
+            version,
+            why,
+            "configuration refused; the last good value stays"
+        );
+    }
+    let mut changed = false;
+    state.send_if_modified(|state| {
+        changed = after != *before || refused != state.refused;
+        let first = !state.answered;
+        if changed {
+            (state.snapshot, state.refused) = (Arc::new(after), refused);
+        }
+        (state.asked, state.answered) = (true, true);
+        changed || first
+    });
+    changed
 }
 
 /// Waits for a change to be announced; `false` when the subscription has ended. Without one it waits for ever.
@@ -181,20 +205,20 @@ async fn next_word(subscription: &mut Option<Streaming<SubscribeConfigurationRes
     }
 }
 
-async fn get(sidecar: &Sidecar, live: &Live) -> Result<HashMap<String, ConfigurationItem>, SidecarError> {
+async fn get(sidecar: &Sidecar, keys: &[String]) -> Result<HashMap<String, ConfigurationItem>, SidecarError> {
     let request = with_deadline(GetConfigurationRequest {
         store_name: STORE.to_owned(),
-        keys: live.entries.keys().map(|name| (*name).to_owned()).collect(),
+        keys: keys.to_vec(),
         metadata: HashMap::new(),
     });
     Ok(sidecar.stub.clone().get_configuration(request).await?.into_inner().items)
 }
 
-async fn subscribe(sidecar: &Sidecar, live: &Live) -> Option<Streaming<SubscribeConfigurationResponse>> {
+async fn subscribe(sidecar: &Sidecar, keys: &[String]) -> Option<Streaming<SubscribeConfigurationResponse>> {
     // No deadline in the request: it would end the stream.
     let request = Request::new(SubscribeConfigurationRequest {
         store_name: STORE.to_owned(),
-        keys: live.entries.keys().map(|name| (*name).to_owned()).collect(),
+        keys: keys.to_vec(),
         metadata: HashMap::new(),
     });
     let mut stub = sidecar.stub.clone();

@@ -71,6 +71,17 @@ impl Sidecar {
         serde_json::from_slice(&answered(request).await?).map_err(InvokeError::Unreadable)
     }
 
+    /// Tells the operation's owner something, whatever it answers to it.
+    ///
+    /// # Errors
+    /// [`InvokeError`] says whether it was reached and what it answered.
+    pub async fn tell<Q>(&self, operation: Operation, body: &Q) -> Result<(), InvokeError>
+    where
+        Q: Serialize + ?Sized,
+    {
+        answered(self.request(operation).json(body).timeout(DEADLINE)).await.map(drop)
+    }
+
     /// What the operation's owner says, as it came: for a caller who may know it already.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use contracts::configuration::Report;
 use contracts::{Envelope, Operation};
 use dapr::dapr::proto::common::v1::ConfigurationItem;
 use dapr::dapr::proto::runtime::v1::{
@@ -82,6 +83,7 @@ struct Known {
     subscribers: Option<broadcast::Sender<SubscribeConfigurationResponse>>,
     answers: HashMap<&'static str, (u16, Value)>,
     invocations: Vec<Invocation>,
+    reports: Vec<Report>,
 }
 
 impl FakeSidecar {
@@ -146,33 +148,66 @@ impl FakeSidecar {
     /// Sets a value under the next version and tells the subscribers.
     pub fn set_configuration(&self, key: &str, value: &str) {
         self.set_configuration_silently(key, value);
+        self.wake(key);
+    }
+
+    /// The same with values for some, as JSON.
+    pub fn set_configuration_scoped(&self, key: &str, value: &str, scopes: &Value) {
+        let version = self.next_version();
+        let metadata = HashMap::from([("scopes".to_owned(), scopes.to_string())]);
+        self.put(key, ConfigurationItem { value: value.to_owned(), version, metadata });
+        self.wake(key);
+    }
+
+    /// Sets a value when the subscriptions have died without a word.
+    pub fn set_configuration_silently(&self, key: &str, value: &str) {
+        let version = self.next_version();
+        self.set_configuration_item(key, value, &version);
+    }
+
+    /// Puts exactly this into the store.
+    pub fn set_configuration_item(&self, key: &str, value: &str, version: &str) {
+        let (value, version) = (value.to_owned(), version.to_owned());
+        self.put(key, ConfigurationItem { value, version, metadata: HashMap::new() });
+    }
+
+    /// Takes a key's row out of the store.
+    pub fn remove_configuration(&self, key: &str) {
+        self.known(|known| known.configuration.remove(key));
+        self.wake(key);
+    }
+
+    /// Tells the subscribers what stands nowhere in the store.
+    pub fn forge_word(&self, key: &str, value: &str, version: &str) {
+        let (value, version) = (value.to_owned(), version.to_owned());
+        self.send(key, ConfigurationItem { value, version, metadata: HashMap::new() });
+    }
+
+    fn next_version(&self) -> String {
         self.known(|known| {
-            let items = HashMap::from([(key.to_owned(), known.configuration[key].clone())]);
+            known.version += 1;
+            known.version.to_string()
+        })
+    }
+
+    fn put(&self, key: &str, item: ConfigurationItem) {
+        self.known(|known| known.configuration.insert(key.to_owned(), item));
+    }
+
+    /// As our trigger does it: no value.
+    fn wake(&self, key: &str) {
+        self.send(key, ConfigurationItem { version: "1".to_owned(), ..ConfigurationItem::default() });
+    }
+
+    fn send(&self, key: &str, item: ConfigurationItem) {
+        let items = HashMap::from([(key.to_owned(), item)]);
+        self.known(|known| {
             if let Some(subscribers) = &known.subscribers {
                 // Nobody listening is no failure.
                 let _listeners =
                     subscribers.send(SubscribeConfigurationResponse { id: "1".to_owned(), items });
             }
         });
-    }
-
-    /// The same when the subscriptions have died without a word.
-    pub fn set_configuration_silently(&self, key: &str, value: &str) {
-        let version = self.known(|known| {
-            known.version += 1;
-            known.version.to_string()
-        });
-        self.set_configuration_item(key, value, &version);
-    }
-
-    /// Puts exactly this into the store.
-    pub fn set_configuration_item(&self, key: &str, value: &str, version: &str) {
-        let item = ConfigurationItem {
-            value: value.to_owned(),
-            version: version.to_owned(),
-            metadata: HashMap::new(),
-        };
-        self.known(|known| known.configuration.insert(key.to_owned(), item));
     }
 
     /// Ends every configuration subscription.
@@ -185,9 +220,22 @@ impl FakeSidecar {
         self.known(|known| known.answers.insert(operation.name(), (status, body)));
     }
 
-    /// Every invocation so far.
+    /// Every invocation so far, but for the reports that every service makes all the time.
     pub fn invocations(&self) -> Vec<Invocation> {
         self.known(|known| known.invocations.clone())
+    }
+
+    /// Waits for a report of what a service runs with that is as it should be.
+    pub async fn reported(&self, as_wanted: impl Fn(&Report) -> bool) -> Report {
+        self.until(|known| known.reports.iter().any(&as_wanted)).await;
+        let found = self.known(|known| known.reports.iter().rev().find(|report| as_wanted(report)).cloned());
+        found.expect("it was there a moment ago")
+    }
+
+    /// Waits for so many more reports.
+    pub async fn more_reports(&self, count: usize) {
+        let wanted = self.known(|known| known.reports.len()) + count;
+        self.until(|known| known.reports.len() >= wanted).await;
     }
 
     fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
@@ -291,11 +339,19 @@ async fn invoke(
     }
     fake.known(|known| {
         let answer = known.answers.get(operation.as_str()).cloned();
+        if operation == Operation::ReportConfiguration.name() {
+            known.reports.push(serde_json::from_slice(&body).expect("a report"));
+            return answer.map_or(StatusCode::NO_CONTENT, |(status, _)| code(status)).into_response();
+        }
         known.invocations.push(Invocation { app, operation, method, headers, body });
         let away = serde_json::json!({ "errorCode": "ERR_DIRECT_INVOKE", "message": "the app is away" });
         let (status, body) = answer.unwrap_or((500, away));
-        (StatusCode::from_u16(status).expect("an HTTP status"), axum::Json(body)).into_response()
+        (code(status), axum::Json(body)).into_response()
     })
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("an HTTP status")
 }
 
 /// A unary method of daprd's gRPC service; the whole service has some ninety that nobody here calls.

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::handler::Handler;
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
@@ -21,6 +22,18 @@ use crate::{Json, Keys, Problem};
 
 /// The header in which daprd says who invokes; a client cannot set it.
 const CALLER_APP: &str = "dapr-caller-app-id";
+
+/// Which of our services asks, by its sidecar's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallingApp(pub App);
+
+impl<S: Send + Sync> FromRequestParts<S> for CallingApp {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<CallingApp>().copied().ok_or_else(|| Problem::new(ProblemType::Forbidden))
+    }
+}
 
 /// A service's operations while they are put together.
 pub struct Api<S> {
@@ -118,14 +131,11 @@ async fn complete(request: Request) -> Result<Request, Problem> {
 
 /// The second wall behind the sidecar's access control, and the token check.
 async fn admit(row: &'static Row, keys: &Keys, mut request: Request, next: Next) -> Response {
-    let known_caller = request
-        .headers()
-        .get(CALLER_APP)
-        .and_then(|value| App::from_name(value.to_str().ok()?))
-        .is_some_and(|caller| row.callers.contains(&caller));
-    if !known_caller {
+    let caller = request.headers().get(CALLER_APP).and_then(|value| App::from_name(value.to_str().ok()?));
+    let Some(calling) = caller.filter(|caller| row.callers.contains(caller)) else {
         return Problem::new(ProblemType::Forbidden).detail("this is not asked for that way").into_response();
-    }
+    };
+    request.extensions_mut().insert(CallingApp(calling));
     match row.access {
         Access::Anonymous | Access::Internal => {}
         Access::Permitted(permission) => match permitted(request.headers(), keys, permission).await {

@@ -70,6 +70,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// What it can be called by where something is said of callers: an API key, and its user.
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.key_id.into_iter().chain([self.user_id.0]).collect()
+    }
+
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
     }

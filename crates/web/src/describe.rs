@@ -109,6 +109,14 @@ impl Description {
         self
     }
 
+    /// The answer when all went well, which is plain text.
+    pub fn text(mut self, status: u16) -> Description {
+        let content = Content::new(Some(ObjectBuilder::new().schema_type(Type::String)));
+        let response = ResponseBuilder::new().description(self.row.summary).content("text/plain", content);
+        self.operation = self.operation.response(status.to_string(), response.build());
+        self
+    }
+
     /// The answer when all went well, which has no body.
     pub fn done(mut self, status: u16) -> Description {
         let response = ResponseBuilder::new().description(self.row.summary).build();
@@ -290,6 +298,8 @@ fn path_parameter(name: &str) -> Parameter {
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
     if name.ends_with("_id") {
         schema = schema.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    } else if name == "version" {
+        schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(999_999_999));
     } else {
         // What else stands in a path is a name; the gateway takes no other for a path of ours.
         schema = schema.pattern(Some("^[A-Za-z0-9._~-]{1,128}$"));

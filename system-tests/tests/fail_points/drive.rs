@@ -79,9 +79,9 @@ impl Scene {
         let customer = house.customer(drive.card()).await;
         let staff = house.administrator().await;
         let scene = Scene { drive, customer, staff, product };
-        let later = u64::from(drive == Drive::ShippedLater);
-        scene.configure(house, "order.capture_before_shipping", later).await;
-        scene.configure(house, "order.deadline", if drive == Drive::Expired { 8 } else { 900 }).await;
+        let capture = if drive == Drive::ShippedLater { "before_shipping" } else { "at_once" };
+        scene.configure(house, "order.capture", capture).await;
+        scene.configure(house, "order.deadline", if drive == Drive::Expired { "8s" } else { "15m" }).await;
         house.settled().await;
         scene
     }
@@ -186,8 +186,8 @@ impl Scene {
     }
 
     /// Sets a key, and waits until orders are placed by it.
-    async fn configure(&self, house: &House, key: &str, value: u64) {
-        let path = format!("/v1/configuration/{key}");
+    async fn configure(&self, house: &House, key: &str, value: &str) {
+        let path = format!("/v1/config/{key}");
         let (_, present) = house.ask(Method::GET, &path, &self.staff, None).await;
         if present["value"] != value {
             house.configure(key, value).await;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use card_sandbox::config::{ApiKey, Config};
+use card_sandbox::config::{ApiKey, Config, Secrets};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::permission::Role;
 use contracts::{App as Service, OrderId, UserId};
@@ -56,7 +56,7 @@ impl House {
         let board = Switchboard::default();
         let port = board.listen().await;
         // The replicas of order differ in when the money of new orders is captured.
-        let sidecars = [open_sidecar(port, "0").await, open_sidecar(port, "1").await];
+        let sidecars = [open_sidecar(port, "at_once").await, open_sidecar(port, "before_shipping").await];
         let signer = Signer::default();
 
         let db = databases::create(&format!("{name}_order"), &order::app::MIGRATOR).await;
@@ -191,13 +191,11 @@ impl House {
 /// When everything begins.
 const MORNING: &str = "2026-11-01T09:00:00Z";
 
-async fn open_sidecar(port: u16, capture_before_shipping: &str) -> Sidecar {
+async fn open_sidecar(port: u16, capture: &str) -> Sidecar {
     let fake = FakeSidecar::start().await;
-    for (key, value) in [
-        ("order.deadline", "60"),
-        ("order.capture_before_shipping", capture_before_shipping),
-        ("payment.provider_timeout", "5000"),
-    ] {
+    for (key, value) in
+        [("order.deadline", "60s"), ("order.capture", capture), ("payment.provider_timeout", "5s")]
+    {
         fake.set_configuration_silently(key, value);
     }
     let address = Address { http_port: port, grpc_port: fake.grpc_port, api_token: API_TOKEN.into() };
@@ -210,7 +208,7 @@ async fn start_sandbox() -> (String, TempDir) {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         log: folder.path().join("log.jsonl"),
-        api_key: ApiKey::of(API_KEY),
+        secrets: Secrets::Fixed { api_key: ApiKey::of(API_KEY), webhook: None },
         late_after: Duration::ZERO,
         public_url: None,
         webhook: None,

@@ -226,7 +226,7 @@ async fn green(house: &House, token: &str, after: &str) {
 }
 
 /// What `desk` says, and whether it was content.
-fn desk(house: &House, arguments: &[&str]) -> (String, bool) {
+pub fn desk(house: &House, arguments: &[&str]) -> (String, bool) {
     let output = Command::new(house.instance.programs.join("desk"))
         .args(arguments)
         .env("CARTWRIGHT_HOME", &house.instance.home)
@@ -267,9 +267,9 @@ async fn every_fault_in_the_data_is_named_and_undone_is_green_again() {
     let house = house();
     let token = house.administrator().await;
     // An order has come to rest its deadline and a sweep after its last change.
-    house.configure("order.deadline", 10).await;
+    house.configure("order.deadline", "10s").await;
     let subject = orders_of_every_kind(&house).await;
-    house.configure("order.deadline", 900).await;
+    house.configure("order.deadline", "15m").await;
     house.settled().await;
     let (status, answer) = house.ask(Method::POST, "/v1/payment-comparisons", &token, Some(json!({}))).await;
     assert!(status.is_success(), "{status} {answer}");

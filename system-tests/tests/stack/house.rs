@@ -169,9 +169,9 @@ impl House {
     }
 
     /// Sets a key as an administrator would, and waits until `order` places by it.
-    pub async fn configure(&self, key: &str, value: u64) {
+    pub async fn configure(&self, key: &str, value: &str) {
         let token = self.administrator().await;
-        let path = format!("/v1/configuration/{key}");
+        let path = format!("/v1/config/{key}");
         let (status, present) = self.ask(Method::GET, &path, &token, None).await;
         assert_eq!(status, 200, "{present}");
         let tag = format!("\"{}\"", present["version"]);

@@ -82,7 +82,21 @@ fn whose(name: &str) -> Option<Whose> {
         | "resolve_payment"
         | "compare_payments"
         | "verify_receipts" => Nobodys,
-        "list_messages" | "list_configuration" | "read_configuration" | "set_configuration" => Nobodys,
+        "list_messages"
+        | "list_configuration"
+        | "change_configuration"
+        | "list_configuration_changes"
+        | "compare_configuration"
+        | "roll_back_configuration"
+        | "export_configuration"
+        | "import_configuration"
+        | "read_effective_configuration"
+        | "read_configuration"
+        | "set_configuration"
+        | "start_trial"
+        | "list_trials"
+        | "read_trial"
+        | "end_trial" => Nobodys,
         "list_failed_product"
         | "read_failed_product"
         | "redrive_failed_product"
@@ -323,6 +337,7 @@ async fn person(house: &House, role: Role, product: &str) -> Person {
         // One that there is not: whoever's roles change has to log in again.
         ("role", "no-such-role".to_owned()),
         ("key", "order.deadline".to_owned()),
+        ("version", "1".to_owned()),
         ("parcel_id", Uuid::now_v7().to_string()),
         ("return_id", Uuid::now_v7().to_string()),
         ("failed_event_id", Uuid::now_v7().to_string()),

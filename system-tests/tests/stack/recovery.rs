@@ -136,13 +136,13 @@ async fn an_order_that_nobody_can_pay_expires_and_its_stock_comes_back() {
     let house = house();
     let product = house.product(2).await;
     let customer = house.customer("pm_card_visa").await;
-    house.configure("order.deadline", 8).await;
+    house.configure("order.deadline", "8s").await;
     house.instance.signal("payment", Signal::STOP).unwrap();
     let order = house.place(&customer, &product, 2).await;
     let order = house.ended(&customer, &order).await;
     house.instance.signal("payment", Signal::CONT).unwrap();
     assert_eq!(order["status"], "expired", "{order}");
-    house.configure("order.deadline", 900).await;
+    house.configure("order.deadline", "15m").await;
     house.settled().await;
     let back = "select count(*) from stock where reserved <> 0";
     assert_eq!(house.count(App::Product, back).await, 0);

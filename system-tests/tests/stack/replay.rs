@@ -78,6 +78,26 @@ async fn a_year_of_orders_is_confirmed_and_its_sums_are_right() {
 }
 
 #[tokio::test]
+async fn a_year_of_orders_is_confirmed_while_every_secret_is_replaced() {
+    let house = house();
+    house.instance.reset().unwrap();
+    house.instance.up().unwrap();
+    let instance = house.instance.clone();
+    let rotation = tokio::task::spawn_blocking(move || instance.rotate(&["all"]).unwrap());
+    // The same orders again and again, of which each is placed once, until the last secret is another one.
+    replay_all(&house).await;
+    while !rotation.is_finished() {
+        replay_all(&house).await;
+    }
+    rotation.await.unwrap();
+    books_hold(&house).await;
+    for app in App::ALL.into_iter().filter(|app| app.has_database()) {
+        let waiting = house.count(app, "select count(*) from failed_event where handled_at is null").await;
+        assert_eq!(waiting, 0, "{app}");
+    }
+}
+
+#[tokio::test]
 async fn a_year_of_orders_survives_the_killing_of_every_service() {
     let house = house();
     house.instance.reset().unwrap();

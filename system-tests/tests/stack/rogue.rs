@@ -2,8 +2,8 @@
 //! that says it is `order`, and without any, straight to the services, the broker and the databases. It knows this
 //! repository and every port; it has nothing that lies in the folders of the instance (machine.rs: they are closed).
 
-mod broker;
-mod database;
+pub mod broker;
+pub mod database;
 mod machine;
 mod services;
 mod sidecars;

@@ -5,6 +5,7 @@ use contracts::operation::OPERATIONS;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::configuration::sidecar;
 use crate::house::{House, house};
 
 /// What `caller`'s own sidecar answers when it is asked to invoke this.
@@ -67,11 +68,45 @@ async fn a_sidecar_answers_only_its_own_service() {
 }
 
 #[tokio::test]
-async fn the_sidecars_reader_reads_one_table() {
+async fn the_sidecars_roles_read_one_table() {
     let house = house();
-    let reader = "select count(*) from information_schema.role_table_grants
-        where grantee = 'configuration_reader' and (table_name, privilege_type) <> ('configuration', 'SELECT')";
-    assert_eq!(house.count(App::Config, reader).await, 0);
+    // What a role may itself, and by the role that all of them belong to.
+    let beyond = "select count(*) from pg_roles r cross join pg_class c
+        cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
+        where (r.rolname like '%\\_sidecar' or r.rolname = 'configuration_reader')
+          and c.relkind in ('r', 'p', 'v', 'm') and c.relnamespace = 'public'::regnamespace
+          and has_table_privilege(r.oid, c.oid, privilege)
+          and (c.relname, privilege) <> ('configuration', 'select')";
+    for app in App::ALL.into_iter().filter(|app| app.has_database()) {
+        assert_eq!(house.count(app, beyond).await, 0, "{app}");
+    }
+    let reading = "select count(*) from pg_roles r
+        where r.rolname like '%\\_sidecar' and has_table_privilege(r.oid, 'configuration', 'select')";
+    assert_eq!(house.count(App::Config, reading).await, 7);
+    let belonging = "select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member
+        join pg_roles whole on whole.oid = m.roleid
+        where r.rolname like '%\\_sidecar' and whole.rolname <> 'configuration_reader'";
+    assert_eq!(house.count(App::Config, belonging).await, 0);
+}
+
+#[tokio::test]
+async fn the_sidecars_roles_store_nothing_and_hold_nobody_up() {
+    let house = house();
+    let mut payment = sidecar(&house, App::Payment).await;
+    for attempt in [
+        "insert into configuration (key, value, version, metadata) values ('order.deadline', '6s', '9', '{}')",
+        "create table mine (id int)",
+        "create temporary table mine (id int)",
+        "select lo_create(0)",
+        "select lo_from_bytea(0, 'anything')",
+        "select pg_advisory_lock(1)",
+        "select pg_try_advisory_lock_shared(1, 2)",
+        "do $$ begin lock table configuration in exclusive mode; end $$",
+    ] {
+        let refusal = sqlx::query(attempt).execute(&mut payment).await.unwrap_err();
+        let code = refusal.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        assert_eq!(code.as_deref(), Some("42501"), "{attempt}: {refusal}");
+    }
 }
 
 #[tokio::test]

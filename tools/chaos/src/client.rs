@@ -50,12 +50,17 @@ pub struct Answer {
 }
 
 /// A signed-in user; logs in again when the token is no longer taken.
-#[derive(Debug)]
 pub struct Session {
     client: Client,
     email: String,
     password: String,
     token: RwLock<String>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Session").field("email", &self.email).finish_non_exhaustive()
+    }
 }
 
 impl Ask {

@@ -133,7 +133,8 @@ async fn switch_capture(shop: &Shop, length: Duration, clock: Clock) {
         clock.until(length * turn / SWITCHES).await;
         let patience = clock.instant(length);
         // That a change cannot be made while something is broken is no fault of the system.
-        let _ = shop.configure("order.capture_before_shipping", u64::from(turn % 2), patience).await;
+        let capture = if turn % 2 == 0 { "at_once" } else { "before_shipping" };
+        let _ = shop.configure("order.capture", capture, patience).await;
     }
 }
 

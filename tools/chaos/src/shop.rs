@@ -58,14 +58,14 @@ impl Shop {
             .try_collect()
             .await?;
         let shop = Shop { client, staff, customers, products, deadline };
-        shop.configure("order.deadline", deadline.as_secs(), until).await?;
+        shop.configure("order.deadline", &format!("{}s", deadline.as_secs()), until).await?;
         // As short as makes an outage of the card processor count as one.
-        shop.configure("payment.provider_timeout", 2_000, until).await?;
+        shop.configure("payment.provider_timeout", "2s", until).await?;
         Ok(shop)
     }
 
     /// Sets a configuration key.
-    pub async fn configure(&self, key: &str, value: u64, until: Instant) -> anyhow::Result<()> {
+    pub async fn configure(&self, key: &str, value: &str, until: Instant) -> anyhow::Result<()> {
         let read = Ask::new(Operation::ReadConfiguration).with("key", key);
         let present = self.staff.ask(&read, until).await?.expect("reading the configuration")?;
         let set = Ask::new(Operation::SetConfiguration)

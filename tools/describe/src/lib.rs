@@ -1,6 +1,7 @@
-//! `docs/api`: the public interface as the services describe it, without anything running.
+//! `docs/api`: the public interface as the services describe it, without anything running; and docs/configuration.md.
 
 mod collection;
+mod configuration;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub fn all() -> anyhow::Result<Vec<Rendered>> {
     Ok(vec![
         Rendered { path: "docs/api/openapi.json", text: pretty(&document)? },
         Rendered { path: "docs/api/cartwright.postman_collection.json", text: pretty(&collection)? },
+        Rendered { path: "docs/configuration.md", text: configuration::render() },
     ])
 }
 
@@ -109,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn every_public_operation_is_in_the_document_and_in_the_collection() {
         let (document, files) = (document().unwrap(), all().unwrap());
-        let collection = &files.last().unwrap().text;
+        let collection = &files[1].text;
         for row in OPERATIONS {
             let Some(path) = row.path else { continue };
             let operation = &document["paths"][path][row.method.name().to_lowercase()];

@@ -1,4 +1,4 @@
-//! `describe [--check]`: writes docs/api, or says which files are not those of today's sources.
+//! `describe [--check]`: writes docs/api and docs/configuration.md, or says which files are not those of today's sources.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Parser;
 
-/// Writes docs/api from the services' descriptions.
+/// Writes docs/api from the services' descriptions, and docs/configuration.md from the registry.
 #[derive(Parser)]
 #[command(name = "describe", version)]
 struct Arguments {
@@ -35,7 +35,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<String> {
     let differing = describe::differing(&root)?;
     let names = differing.iter().map(|file| file.path).collect::<Vec<_>>().join(", ");
     if differing.is_empty() {
-        return Ok("docs/api agrees with the services".to_owned());
+        return Ok("docs/api and docs/configuration.md agree with the sources".to_owned());
     }
     if arguments.check {
         bail!("these are not those of today's sources: {names}\nnext: ./taskw render");

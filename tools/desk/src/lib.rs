@@ -3,6 +3,7 @@
 //! It knows nothing of the services behind the gateway: no database, no topic, no sidecar.
 
 pub mod books;
+pub mod config;
 pub mod failed;
 pub mod issues;
 pub mod keys;
@@ -48,6 +49,11 @@ pub enum Errand {
     Issues,
     /// Sign access tokens with a new key; those of the old one go on to their end.
     RotateKeys,
+    /// The live configuration: what each replica runs with, and every way to change it.
+    Config {
+        #[command(subcommand)]
+        act: Option<config::Act>,
+    },
     /// The events that services could not handle.
     Failed {
         #[command(subcommand)]
@@ -66,6 +72,7 @@ pub async fn run(session: &Session, errand: Errand) -> anyhow::Result<Said> {
         Errand::Timeline { order } => timeline::run(session, order::find(session, &order).await?).await,
         Errand::Issues => issues::run(session).await,
         Errand::RotateKeys => keys::rotate(session).await,
+        Errand::Config { act } => config::run(session, act.unwrap_or(config::Act::Effective)).await,
         Errand::Failed { act } => failed::run(session, act).await,
     }
 }

@@ -22,7 +22,7 @@ pub const LARGEST_IMPORT: usize = 1_000;
 /// The rows asked for in one page; the service may give fewer.
 const PAGE: &str = "100";
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct RegisterUser<'a> {
     email: &'a str,
     password: &'a str,
@@ -61,7 +61,7 @@ struct Imported {
     rows: Vec<ImportedRow>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct AddPaymentMethod<'a> {
     provider_token: &'a str,
 }

@@ -3,13 +3,18 @@
 //   user <name> <password>
 //   topic <name> <partitions> <retention in ms>
 //   allow <user> <topic or group> <name> <operation>
-// Entries that are not described are removed; topics are never removed, nor their partitions.
+// Entries that are not described are removed; topics are never removed, nor their partitions. A user that is not
+// described, but for the administrator, gets a password that nobody has. It is not deleted: a broker of 4.3.1 that
+// reads a deletion from its log when it starts may forget every user (ScramDelta.apply drops the mechanism when the
+// first change that it looks at is a deletion).
 
 import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -37,6 +42,7 @@ import org.apache.kafka.common.resource.ResourceType;
 
 public final class Provision {
     private static final int ITERATIONS = 4096;
+    private static final String ADMINISTRATOR = "admin";
 
     public static void main(String[] arguments) throws Exception {
         var properties = new Properties();
@@ -44,14 +50,17 @@ public final class Provision {
             properties.load(file);
         }
         var users = new ArrayList<UserScramCredentialAlteration>();
+        var names = new HashSet<String>();
         var topics = new HashMap<String, NewTopic>();
         var allowed = new HashSet<AclBinding>();
         var input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (var line = input.readLine(); line != null; line = input.readLine()) {
             var field = line.split("\t");
             switch (field[0]) {
-                case "user" -> users.add(new UserScramCredentialUpsertion(
-                        field[1], new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS), field[2]));
+                case "user" -> {
+                    names.add(field[1]);
+                    users.add(user(field[1], field[2]));
+                }
                 case "topic" -> topics.put(field[1], new NewTopic(field[1], Integer.parseInt(field[2]), (short) 1)
                         .configs(Map.of("retention.ms", field[3])));
                 case "allow" -> allowed.add(binding(field[1], field[2], field[3], field[4]));
@@ -59,10 +68,26 @@ public final class Provision {
             }
         }
         try (var admin = Admin.create(properties)) {
+            for (var known : admin.describeUserScramCredentials().all().get().keySet()) {
+                if (!names.contains(known) && !known.equals(ADMINISTRATOR)) {
+                    users.add(user(known, nobodysPassword()));
+                }
+            }
             admin.alterUserScramCredentials(users).all().get();
             makeTopics(admin, topics);
             allow(admin, allowed);
         }
+    }
+
+    private static UserScramCredentialAlteration user(String name, String password) {
+        return new UserScramCredentialUpsertion(
+                name, new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS), password);
+    }
+
+    private static String nobodysPassword() {
+        var bytes = new byte[24];
+        new SecureRandom().nextBytes(bytes);
+        return Base64.getUrlEncoder().encodeToString(bytes);
     }
 
     private static AclBinding binding(String user, String kind, String name, String operation) {

@@ -8,8 +8,8 @@ use contracts::{App, Operation};
 use crate::part::{Identity, Part, Stop};
 use crate::process::Signal;
 use crate::seat::Seat;
-use crate::secrets::{self, PROVIDER_KEY, Vault, WEBHOOK_SECRET};
-use crate::{Instance, links, stop, supervisor};
+use crate::supervisor::Wanted;
+use crate::{Instance, hold, links, secrets, stop, supervisor};
 
 pub const CARD_SANDBOX: &str = "card-sandbox";
 
@@ -19,20 +19,26 @@ pub async fn run(instance: &Instance, name: &str) -> anyhow::Result<()> {
     let (stopper, stopping) = stop::channel();
     stop::on_signals(stopper.clone())?;
     stop::on_orphaned(stopper);
-    supervisor::keep_running(instance, &part(instance, seat)?, stopping).await
+    let wanted = Wanted { make: || part(instance, seat), hold: Some(hold::file(instance, seat)) };
+    supervisor::keep_running(instance, &wanted, stopping).await
 }
 
 fn part(instance: &Instance, seat: Seat) -> anyhow::Result<Part> {
     let app = seat.app;
-    let tokens = secrets::read_tokens(instance, app)?;
+    let tokens = secrets::read_tokens(instance, seat)?;
     let mut environment = vec![
         ("DAPR_API_TOKEN".to_owned(), tokens.dapr_api_token.into()),
         ("APP_API_TOKEN".to_owned(), tokens.app_api_token.into()),
     ];
-    // What the CLI says of the sidecar's ports is true only where no proxy lies between.
+    // What the CLI says of the sidecar's ports is true only where no proxy lies between; of its own, always.
+    environment.push(("APP_PORT".to_owned(), instance.ports.of(seat).app(app).to_string().into()));
     let ports = [("DAPR_HTTP_PORT", links::End::Http), ("DAPR_GRPC_PORT", links::End::Grpc)];
     for (name, end) in ports {
         environment.push((name.to_owned(), links::port_of(instance, seat, end).to_string().into()));
+    }
+    if app == App::Gateway {
+        // In the folder where it works, since a socket's path must be short.
+        environment.push(("GATEWAY_HANDOVER".to_owned(), "gateway.socket".into()));
     }
     if app == App::Payment {
         environment.push(("PROVIDER_URL".to_owned(), links::provider_url(instance).into()));
@@ -54,8 +60,6 @@ fn part(instance: &Instance, seat: Seat) -> anyhow::Result<Part> {
 pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
     let folder = instance.data().join(CARD_SANDBOX);
     std::fs::create_dir_all(&folder)?;
-    let vault = Vault::open(instance)?;
-    let (key, secret) = (vault.existing(PROVIDER_KEY)?, vault.existing(WEBHOOK_SECRET)?);
     let webhooks = Operation::ReceiveProviderEvent.row().path;
     let webhooks = webhooks.context("the card processor's events have no public path")?;
     Ok(Part {
@@ -65,12 +69,11 @@ pub fn card_sandbox(instance: &Instance) -> anyhow::Result<Part> {
         environment: vec![
             ("SANDBOX_LISTEN".to_owned(), format!("127.0.0.1:{}", instance.ports.card_sandbox()).into()),
             ("SANDBOX_LOG".to_owned(), folder.join("charges.jsonl").into()),
-            ("SANDBOX_API_KEY".to_owned(), key.into()),
+            ("SANDBOX_SECRETS".to_owned(), secrets::sandbox_file(instance).into()),
             (
                 "SANDBOX_WEBHOOK_URL".to_owned(),
                 format!("http://127.0.0.1:{}{webhooks}", links::webhooks_port(instance)).into(),
             ),
-            ("SANDBOX_WEBHOOK_SECRET".to_owned(), secret.into()),
         ],
         folder,
         log: instance.log(CARD_SANDBOX),

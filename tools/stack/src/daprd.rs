@@ -13,7 +13,8 @@ use contracts::App;
 use crate::part::{Identity, Part, Stop, write_whole};
 use crate::process::Signal;
 use crate::seat::{self, Copy, Seat};
-use crate::{Instance, identity, links, secrets, sentry, stop, supervisor};
+use crate::supervisor::Wanted;
+use crate::{Instance, hold, identity, links, secrets, sentry, stop, supervisor};
 
 /// Runs the sidecar with these arguments of the CLI until this process is asked to end.
 pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<()> {
@@ -27,7 +28,9 @@ pub async fn run(instance: &Instance, arguments: Vec<String>) -> anyhow::Result<
     let (stopper, stopping) = stop::channel();
     stop::on_signals(stopper.clone())?;
     stop::on_orphaned(stopper);
-    supervisor::keep_running(instance, &part(instance, seat, &arguments)?, stopping).await
+    let make = || part(instance, seat, &arguments);
+    let wanted = Wanted { make, hold: Some(hold::file(instance, seat)) };
+    supervisor::keep_running(instance, &wanted, stopping).await
 }
 
 /// Writes the program that the CLI takes for daprd.
@@ -49,7 +52,7 @@ pub fn program(instance: &Instance) -> PathBuf {
 
 fn part(instance: &Instance, seat: Seat, arguments: &[String]) -> anyhow::Result<Part> {
     let app = seat.app;
-    let tokens = secrets::read_tokens(instance, app)?;
+    let tokens = secrets::read_tokens(instance, seat)?;
     let broker = links::port_of(instance, seat, links::End::Broker);
     let places = Places {
         sentry: instance.ports.sentry(),
@@ -94,12 +97,36 @@ pub fn name_resolution_file(instance: &Instance) -> PathBuf {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_names(instance: &Instance) -> anyhow::Result<()> {
+    write_names_of(instance, &seat::all(instance))
+}
+
+/// The same where others than the usual ones take calls.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_names_of(instance: &Instance, seats: &[Seat]) -> anyhow::Result<()> {
+    write_whole(&name_resolution_file(instance), &names(instance, seats)?)
+}
+
+/// Puts back what somebody wrote there who has gone.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn restore_names(instance: &Instance) -> anyhow::Result<()> {
+    let usual = names(instance, &seat::all(instance))?;
+    if std::fs::read(name_resolution_file(instance)).is_ok_and(|present| present == usual) {
+        return Ok(());
+    }
+    write_whole(&name_resolution_file(instance), &usual)
+}
+
+fn names(instance: &Instance, seats: &[Seat]) -> anyhow::Result<Vec<u8>> {
     let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for seat in seat::all(instance) {
-        let address = format!("{}:{}", links::sidecar_address(instance), links::peers_port(instance, seat));
+    for seat in seats {
+        let address = format!("{}:{}", links::sidecar_address(instance), links::peers_port(instance, *seat));
         names.entry(seat.app.name()).or_default().push(address);
     }
-    write_whole(&name_resolution_file(instance), &serde_json::to_vec_pretty(&names)?)
+    Ok(serde_json::to_vec_pretty(&names)?)
 }
 
 /// The places that count for a sidecar, whatever the CLI says.

@@ -15,10 +15,16 @@ use crate::{Instance, ports, process, provision, roles, say, secrets};
 const USUAL_PORT: u16 = 25_499;
 
 /// A running throwaway server.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     pub port: u16,
     pub password: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 impl Server {

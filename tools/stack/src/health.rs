@@ -3,20 +3,39 @@
 use std::time::Duration;
 
 use contracts::App;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::net::TcpStream;
 
 use crate::seat::{self, Seat};
 use crate::trial::Links;
-use crate::{Instance, links, sentry};
+use crate::{Instance, links, secrets, sentry};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether a GET is answered with 2xx.
 pub async fn answers(url: &str) -> bool {
+    answers_with(url, HeaderMap::new()).await
+}
+
+async fn answers_with(url: &str, headers: HeaderMap) -> bool {
     let Ok(client) = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build() else {
         return false;
     };
-    client.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    client.get(url).headers(headers).send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// Whether a sidecar passes calls on. It looks at its service's health at intervals of its own, and refuses calls
+/// until it has found it well, which can be seconds after both say that they are.
+pub async fn passes_calls_on(instance: &Instance, seat: Seat) -> anyhow::Result<bool> {
+    let tokens = secrets::read_tokens(instance, seat)?;
+    let headers = HeaderMap::from_iter([
+        (HeaderName::from_static("dapr-api-token"), HeaderValue::from_str(&tokens.dapr_api_token)?),
+        // A share of the rate limits that is nobody else's.
+        (HeaderName::from_static("x-forwarded-for"), HeaderValue::from_static("stack")),
+    ]);
+    let (port, app) = (instance.ports.of(seat).dapr_http(seat.app), seat.app);
+    let url = format!("http://127.0.0.1:{port}/v1.0/invoke/{app}/method/readyz");
+    Ok(answers_with(&url, headers).await)
 }
 
 /// Whether something takes connections there.

@@ -180,20 +180,34 @@ impl Instance {
         status::collect(self).await
     }
 
+    /// Replaces secrets, as `./taskw rotate:…` does, e.g. `["database", "order"]`.
+    pub fn rotate(&self, words: &[&str]) -> anyhow::Result<()> {
+        self.run_words(&[&["rotate"], words].concat())
+    }
+
     fn run_verb(&self, verb: &str) -> anyhow::Result<()> {
-        let program = self.programs.join("stack");
-        let status = std::process::Command::new(&program)
-            .arg(verb)
+        self.run_words(&[verb])
+    }
+
+    fn run_words(&self, words: &[&str]) -> anyhow::Result<()> {
+        let mut command = self.command(words);
+        let status = command.status().with_context(|| format!("cannot run {:?}", command.get_program()))?;
+        if !status.success() {
+            bail!("`stack {}` failed; its output says why", words.join(" "));
+        }
+        Ok(())
+    }
+
+    /// `stack` with these words, for this instance.
+    pub fn command(&self, words: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(self.programs.join("stack"));
+        command
+            .args(words)
             .env(ROOT_VARIABLE, &self.root)
             .env(HOME_VARIABLE, &self.home)
             .env(OFFSET_VARIABLE, self.ports.offset.to_string())
-            .envs(self.trial.variables())
-            .status()
-            .with_context(|| format!("cannot run {}", program.display()))?;
-        if !status.success() {
-            bail!("`stack {verb}` failed; its output says why");
-        }
-        Ok(())
+            .envs(self.trial.variables());
+        command
     }
 }
 

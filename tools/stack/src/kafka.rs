@@ -16,7 +16,7 @@ use crate::Instance;
 use crate::links;
 use crate::part::{Identity, Part, Stop, bound, open_log, write_whole};
 use crate::process::Signal;
-use crate::secrets::{KAFKA_CLUSTER, Vault, kafka_password};
+use crate::secrets::{KAFKA_CLUSTER, Vault, kafka_password, kafka_users_let_in};
 use crate::trial::Links;
 
 pub const NAME: &str = "kafka";
@@ -28,7 +28,7 @@ const SETTINGS: &str = include_str!("../kafka/server.properties");
 const LOGGING: &str = include_str!("../kafka/log4j2.properties");
 const PROVISION: &str = include_str!("../kafka/Provision.java");
 
-/// One right of one user.
+/// One right of an app's user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Right {
     pub user: App,
@@ -156,16 +156,17 @@ pub async fn wait_ready(instance: &Instance, patience: Duration) -> anyhow::Resu
 }
 
 /// Makes users, topics and rights, if they are not as wanted already.
-pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
-    let vault = Vault::open(instance)?;
-    let wanted = wanted(&vault)?;
+pub async fn provision(instance: &Instance, vault: &Vault) -> anyhow::Result<()> {
+    let wanted = wanted(vault)?;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, wanted.as_bytes());
     let done = folder(instance).join("provisioned");
     if std::fs::read(&done).is_ok_and(|last| last == digest.as_ref()) {
         return Ok(());
     }
+    // Whoever is ended half-way begins again.
+    let _ = std::fs::remove_file(&done);
     let client = folder(instance).join("admin.properties");
-    write_whole(&client, client_settings(instance, &vault)?.as_bytes())?;
+    write_whole(&client, client_settings(instance, vault)?.as_bytes())?;
     let program = folder(instance).join("Provision.java");
     write_whole(&program, PROVISION.as_bytes())?;
     let mut command = java(instance, &[OsString::from("-XX:TieredStopAtLevel=1")]);
@@ -195,14 +196,18 @@ fn wanted(vault: &Vault) -> anyhow::Result<String> {
     let retention = RETENTION_DAYS * 24 * 3_600_000;
     let mut lines = String::new();
     for app in App::ALL.into_iter().filter(|app| uses_events(*app)) {
-        let password = vault.existing(&kafka_password(app.name()))?;
-        lines.push_str(&format!("user\t{app}\t{password}\n"));
+        for user in kafka_users_let_in(vault, app) {
+            let password = vault.existing(&kafka_password(&user))?;
+            lines.push_str(&format!("user\t{user}\t{password}\n"));
+        }
     }
     for Topic { name, partitions } in all_topics() {
         lines.push_str(&format!("topic\t{name}\t{partitions}\t{retention}\n"));
     }
     for Right { user, kind, name, operation } in rights() {
-        lines.push_str(&format!("allow\t{user}\t{kind}\t{name}\t{operation}\n"));
+        for user in kafka_users_let_in(vault, user) {
+            lines.push_str(&format!("allow\t{user}\t{kind}\t{name}\t{operation}\n"));
+        }
     }
     Ok(lines)
 }
@@ -279,13 +284,14 @@ fn java(instance: &Instance, options: &[OsString]) -> tokio::process::Command {
     command
 }
 
+/// Runs a tool of the broker's. What it says on standard output is what it was told, secrets among it.
 async fn run(instance: &Instance, mut command: tokio::process::Command, input: &str) -> anyhow::Result<()> {
     let log = open_log(&instance.log(NAME))?;
     let mut child = command
         .env(crate::process::MARK, &instance.home)
         .stdin(Stdio::piped())
-        .stderr(log.try_clone()?)
-        .stdout(log)
+        .stderr(log)
+        .stdout(Stdio::null())
         .spawn()
         .context("java cannot be started")?;
     if let Some(mut standard_input) = child.stdin.take() {

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tokio::task::JoinHandle;
 
+use crate::hold::Changing;
 use crate::part::{Part, Record, write_whole};
 use crate::process::{self, Id, Process, Signal};
 use crate::progress::{Line, Progress};
+use crate::secrets::Vault;
 use crate::stop::{self, Stopper, Stopping};
 use crate::trial::Links;
 use crate::{
-    Instance, app, daprd, health, kafka, links, postgres, provision, run_file, seat, sentry, supervisor,
+    Instance, app, daprd, health, kafka, links, postgres, provision, run_file, say, seat, sentry, supervisor,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +28,13 @@ pub fn running(instance: &Instance) -> Option<Process> {
     let text = std::fs::read(file(instance)).ok()?;
     let id: Id = serde_json::from_slice(&text).ok()?;
     id.find().filter(|process| process.belongs_to(&instance.home))
+}
+
+/// Waits until a keeper has ended.
+pub async fn ended(keeper: &Process) {
+    while keeper.id().find().is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Starts everything and keeps it until asked to stop.
@@ -109,7 +118,8 @@ impl Crew {
         let (stopper, stopping) = stop::channel();
         let instance = self.instance.clone();
         let name = part.name.clone();
-        let work = tokio::spawn(async move { supervisor::keep_running(&instance, &part, stopping).await });
+        let wanted = supervisor::unchanging(part);
+        let work = tokio::spawn(async move { supervisor::keep_running(&instance, &wanted, stopping).await });
         self.members.insert(name, (stopper, work));
     }
 
@@ -120,6 +130,12 @@ impl Crew {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => (),
                 () = stopping.wait() => return,
+            }
+            // Whoever had other copies take the calls was ended before they had put it right.
+            if !Changing::under_way(&self.instance)
+                && let Err(error) = daprd::restore_names(&self.instance)
+            {
+                say::warn(format!("{error:#}"));
             }
             let Some(cli) = self.settled_cli() else { continue };
             let lost = supervised_by_cli(&self.instance).into_iter().find(|name| {
@@ -197,7 +213,7 @@ async fn prepare_postgres(instance: &Instance, password: &str) -> anyhow::Result
 async fn prepare_kafka(instance: &Instance) -> anyhow::Result<()> {
     let prepared = async {
         kafka::wait_ready(instance, PATIENCE).await?;
-        kafka::provision(instance).await
+        kafka::provision(instance, &Vault::open(instance)?).await
     };
     prepared.await.with_context(|| look_at(instance, kafka::NAME))
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use stack::instance::Instance;
 use stack::logs::{Filter, Follow};
-use stack::{app, daprd, dev, down, keep, logs, render, say, status, up};
+use stack::{app, daprd, dev, down, keep, logs, render, rotate, say, status, up};
 
 /// Runs the whole system on one machine.
 #[derive(Debug, Parser)]
@@ -39,6 +39,11 @@ enum Verb {
         /// Go on with what is written from now on.
         #[arg(long, short)]
         follow: bool,
+    },
+    /// Put new secrets in the place of old ones, while everything runs and without a failed request.
+    Rotate {
+        #[command(subcommand)]
+        what: rotate::What,
     },
     /// Write what follows from the tables in crates/contracts.
     Render {
@@ -109,6 +114,15 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Logs { filters, follow } => {
             let follow = if follow { Follow::Yes } else { Follow::No };
             logs::run(&instance, &Filter::parse(&filters)?, follow).await?;
+        }
+        Verb::Rotate { what } => {
+            // Half-way would be worse than either end.
+            tokio::spawn(async {
+                while tokio::signal::ctrl_c().await.is_ok() {
+                    say::warn("it goes on until every copy works again");
+                }
+            });
+            rotate::run(&instance, &what).await?;
         }
         Verb::Render { check } => {
             let mode = if check { render::Mode::Check } else { render::Mode::Write };

@@ -1,6 +1,7 @@
 //! A part is one supervised program; its record says in a file what `status` and `down` need to know.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::Instance;
 use crate::process::{self, Id, Signal};
 
 /// A program with everything that is needed to start it again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Part {
     pub name: String,
     pub program: PathBuf,
@@ -54,6 +55,15 @@ pub struct Record {
     pub since: DateTime<Utc>,
     pub restarts: u64,
     pub last_end: Option<String>,
+}
+
+/// Its environment holds tokens.
+impl fmt::Debug for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Part");
+        shown.field("name", &self.name).field("program", &self.program).field("arguments", &self.arguments);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Part {
@@ -136,6 +146,11 @@ impl Record {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Forgets a part that runs no more and will not again.
+    pub fn forget(instance: &Instance, name: &str) {
+        let _ = std::fs::remove_file(Record::path(instance, name));
     }
 
     /// Forgets all parts, when none of them runs any more.

@@ -152,23 +152,27 @@ impl Ports {
             claim(self.card_sandbox(), "card-sandbox"),
         ];
         for app in App::ALL {
-            claims.push(claim(self.app(app), app.name()));
-            claims.push(claim(self.dapr_http(app), &format!("{app}'s sidecar (HTTP)")));
-            claims.push(claim(self.dapr_grpc(app), &format!("{app}'s sidecar (gRPC)")));
-            claims.push(claim(self.dapr_internal(app), &format!("{app}'s sidecar (between sidecars)")));
-            claims.push(claim(self.dapr_metrics(app), &format!("{app}'s sidecar (metrics)")));
+            claims.extend(self.claims_of(Seat::first(app)));
         }
         claims
     }
 
+    /// The ports of one copy of a service and its sidecar.
+    fn claims_of(self, seat: Seat) -> [Claim; 5] {
+        let (ports, app, name) = (self.of(seat), seat.app, seat.name());
+        let claim = |port: u16, owner: String| Claim { port, owner };
+        [
+            claim(ports.app(app), name.clone()),
+            claim(ports.dapr_http(app), format!("{name}'s sidecar (HTTP)")),
+            claim(ports.dapr_grpc(app), format!("{name}'s sidecar (gRPC)")),
+            claim(ports.dapr_internal(app), format!("{name}'s sidecar (between sidecars)")),
+            claim(ports.dapr_metrics(app), format!("{name}'s sidecar (metrics)")),
+        ]
+    }
+
     /// Fails, naming each port that another program holds, its holder and the setting that moves ours.
     pub fn check_free(self) -> anyhow::Result<()> {
-        let taken: Vec<String> = self
-            .claims()
-            .into_iter()
-            .filter(|claim| !free(claim.port))
-            .map(|claim| format!("  port {} ({}) is held by {}", claim.port, claim.owner, holder(claim.port)))
-            .collect();
+        let taken = taken(self.claims());
         if taken.is_empty() {
             return Ok(());
         }
@@ -179,6 +183,22 @@ impl Ports {
             if self.offset == 0 { 20_000 } else { 0 }
         )
     }
+
+    /// The same for the ports of one more copy.
+    pub fn check_free_for(self, seat: Seat) -> anyhow::Result<()> {
+        let taken = taken(self.claims_of(seat));
+        if taken.is_empty() {
+            return Ok(());
+        }
+        bail!("ports that {} needs are in use by other programs:\n{}", seat.name(), taken.join("\n"))
+    }
+}
+
+/// Says of each of these ports that another program holds which one that is.
+fn taken(claims: impl IntoIterator<Item = Claim>) -> Vec<String> {
+    let held = claims.into_iter().filter(|claim| !free(claim.port));
+    held.map(|claim| format!("  port {} ({}) is held by {}", claim.port, claim.owner, holder(claim.port)))
+        .collect()
 }
 
 /// Whether nothing listens there on loopback or on all addresses.
@@ -220,6 +240,16 @@ mod tests {
             assert_eq!(ports.len(), count);
         }
         assert!(Ports::with_offset(u16::MAX - HIGHEST + 1).is_err());
+    }
+
+    #[test]
+    fn another_copys_ports_are_nobody_elses() {
+        let ports = Ports::with_offset(0).unwrap();
+        let taken: Vec<u16> = ports.claims().iter().map(|claim| claim.port).collect();
+        for app in App::ALL {
+            let second = Seat { app, copy: Copy::Second };
+            assert!(ports.claims_of(second).iter().all(|claim| !taken.contains(&claim.port)), "{app}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Processes of this machine as /proc shows them. A process is only ever signalled after its start time and
 //! its mark were checked, through a descriptor that cannot mean another process.
 
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -24,7 +27,7 @@ pub struct Id {
 }
 
 /// A process that ran when /proc was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Process {
     pub pid: i32,
     pub start: u64,
@@ -54,6 +57,17 @@ impl Process {
         variable(&self.environment, name)
     }
 
+    /// The whole environment it was started with.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        let entries = self.environment.split(|byte| *byte == 0);
+        let parts = entries.filter_map(|entry| {
+            let at = entry.iter().position(|byte| *byte == b'=')?;
+            Some((entry.get(..at)?, entry.get(at + 1..)?))
+        });
+        let owned = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        parts.map(|(name, value)| (owned(name), owned(value))).collect()
+    }
+
     /// Whether it was started for the instance at `home`. PostgreSQL writes its title over its environment,
     /// so its processes are known by the data folder that they work in as well.
     pub fn belongs_to(&self, home: &std::path::Path) -> bool {
@@ -67,14 +81,9 @@ impl Process {
                 || (name == "postgres" && self.postgres_of(home)))
     }
 
-    /// The arguments it was started with.
+    /// The arguments it was started with, empty ones among them.
     pub fn arguments(&self) -> Vec<String> {
-        std::fs::read(self.folder().join("cmdline"))
-            .unwrap_or_default()
-            .split(|byte| *byte == 0)
-            .filter(|argument| !argument.is_empty())
-            .map(|argument| String::from_utf8_lossy(argument).into_owned())
-            .collect()
+        arguments(&std::fs::read(self.folder().join("cmdline")).unwrap_or_default())
     }
 
     /// Its short name.
@@ -120,6 +129,14 @@ impl Process {
 
     fn folder(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}", self.pid))
+    }
+}
+
+/// Its environment holds tokens.
+impl fmt::Debug for Process {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Process { pid, start, parent, .. } = self;
+        write!(formatter, "Process {{ pid: {pid}, start: {start}, parent: {parent} }}")
     }
 }
 
@@ -215,6 +232,15 @@ fn parse_stat(stat: &str) -> Option<(i32, u64)> {
     Some((fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
 }
 
+/// Each ends with a zero.
+fn arguments(line: &[u8]) -> Vec<String> {
+    let whole = line.strip_suffix(b"\0").unwrap_or(line);
+    if line.is_empty() {
+        return Vec::new();
+    }
+    whole.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+}
+
 fn variable(environment: &[u8], name: &str) -> Option<String> {
     environment
         .split(|byte| *byte == 0)
@@ -243,6 +269,17 @@ mod tests {
         assert_eq!(variable(environment, MARK).as_deref(), Some("/a/.local"));
         assert_eq!(variable(environment, "CARTWRIGHT"), None);
         assert_eq!(variable(b"", MARK), None);
+        let process = Process { pid: 1, start: 1, parent: 1, environment: environment.to_vec() };
+        assert_eq!(process.variables().len(), 3);
+        assert_eq!(process.variables()[1], (MARK.into(), "/a/.local".into()));
+        assert!(!format!("{process:?}").contains("local"));
+    }
+
+    #[test]
+    fn an_empty_argument_keeps_its_place() {
+        assert_eq!(arguments(b"daprd\0--host\0\0--port\x001\0"), ["daprd", "--host", "", "--port", "1"]);
+        assert_eq!(arguments(b"daprd\0--host\0\0"), ["daprd", "--host", ""]);
+        assert!(arguments(b"").is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use contracts::App;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -33,8 +34,35 @@ pub async fn provision(instance: &Instance) -> anyhow::Result<()> {
     let password = vault.existing(&secrets::database_password(&login))?;
     migrate(&instance.root, App::Config, postgres::options(port, &login, &password, App::Config.name()))
         .await?;
+    provision_readers(&vault, port).await
+}
+
+/// Gives every login role the password that the vault names, and every sidecar its channel.
+pub async fn logins(instance: &Instance, vault: &Vault) -> anyhow::Result<()> {
+    let port = instance.ports.postgres();
+    let superuser = vault.existing(secrets::POSTGRES_SUPERUSER)?;
+    let mut server = postgres::connect(port, &superuser, "postgres").await?;
+    roles::provision_roles(&mut server, |role| vault.existing(&secrets::database_password(role))).await?;
+    provision_readers(vault, port).await
+}
+
+/// Ends what is still open in the name of these roles, and what sidecars' roles have opened before that time.
+pub async fn end_sessions(
+    instance: &Instance,
+    vault: &Vault,
+    roles: &[String],
+    before: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let superuser = vault.existing(secrets::POSTGRES_SUPERUSER)?;
+    let mut server = postgres::connect(instance.ports.postgres(), &superuser, "postgres").await?;
+    roles::end_sessions(&mut server, roles, before).await
+}
+
+async fn provision_readers(vault: &Vault, port: u16) -> anyhow::Result<()> {
+    let superuser = vault.existing(secrets::POSTGRES_SUPERUSER)?;
     let mut database = postgres::connect(port, &superuser, App::Config.name()).await?;
-    roles::provision_reader(&mut database, App::Config.name()).await
+    let channel = |app| vault.existing(&secrets::notify_channel(app));
+    roles::provision_readers(&mut database, App::Config.name(), channel).await
 }
 
 /// Applies a service's migrations as the owner of its database.

@@ -1,12 +1,16 @@
 //! Who may do what in PostgreSQL: per database an owner that cannot log in and runs the migrations, a group with
-//! rights on rows, and two login roles used in turn; besides, the reader of the configuration table.
+//! rights on rows, and two login roles used in turn; besides, a role for each sidecar, which reads the configuration.
 //!
 //! Everything here can be said again at any time.
 
+use chrono::{DateTime, Utc};
 use contracts::App;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::secrets::login_roles;
+use crate::secrets::{login_roles, sidecar_role};
+
+/// What the roles of the sidecars have in common: they may read the configuration table.
+pub const READERS: &str = "configuration_reader";
 
 /// Serialises concurrent provisioning of one server.
 const LOCK: i64 = 7_205_101;
@@ -22,6 +26,8 @@ pub async fn provision_roles(
     password: impl Fn(&str) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     let mut transaction = connection.begin().await?;
+    // A statement that fails would stand in the log with its passwords.
+    run(&mut transaction, "set local log_min_error_statement = panic").await?;
     sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     for app in databases() {
         run(&mut transaction, &role(&format!("{app}_owner"), "nologin")).await?;
@@ -34,9 +40,31 @@ pub async fn provision_roles(
                 .await?;
         }
     }
-    let reader = "configuration_reader";
-    run(&mut transaction, &role(reader, &login_attributes(&password(reader)?))).await?;
+    // In an instance of before it could log in.
+    run(&mut transaction, &role(READERS, "nologin password null")).await?;
+    for app in App::ALL {
+        let sidecar = sidecar_role(app);
+        run(&mut transaction, &role(&sidecar, &login_attributes(&password(&sidecar)?))).await?;
+        run(&mut transaction, &format!("grant {READERS} to {sidecar} with inherit true, set false")).await?;
+    }
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Ends every session of these roles, and those of sidecars that were opened `before`.
+pub async fn end_sessions(
+    connection: &mut PgConnection,
+    roles: &[String],
+    before: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let statement = "select pg_terminate_backend(pid) from pg_stat_activity
+        where usename = any($1) or (usename = any($2) and backend_start < $3)";
+    sqlx::query(statement)
+        .bind(roles)
+        .bind(App::ALL.map(sidecar_role).as_slice())
+        .bind(before)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -72,6 +100,7 @@ pub async fn provision_schema(connection: &mut PgConnection, app: App) -> anyhow
         format!("alter schema public owner to {app}_owner"),
         "revoke all on schema public from public".to_owned(),
         format!("grant usage on schema public to {app}_app"),
+        for_the_service_alone(app),
         format!(
             "alter default privileges for role {app}_owner in schema public \
              grant select, insert, update, delete on tables to {app}_app"
@@ -87,11 +116,40 @@ pub async fn provision_schema(connection: &mut PgConnection, app: App) -> anyhow
     Ok(())
 }
 
-/// Lets the sidecars read the configuration table, and nothing else, once the table is there.
-pub async fn provision_reader(connection: &mut PgConnection, database: &str) -> anyhow::Result<()> {
-    run(connection, &format!("grant connect on database \"{database}\" to configuration_reader")).await?;
-    run(connection, "grant usage on schema public to configuration_reader").await?;
-    run(connection, "grant select on configuration to configuration_reader").await
+/// Lets the sidecars read the configuration table, and nothing else, once the table is there, and has it tell each of
+/// them on the channel that `channel` gives.
+pub async fn provision_readers(
+    connection: &mut PgConnection,
+    database: &str,
+    channel: impl Fn(App) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    run(connection, &format!("grant connect on database \"{database}\" to {READERS}")).await?;
+    run(connection, &format!("grant usage on schema public to {READERS}")).await?;
+    run(connection, &format!("grant select on configuration to {READERS}")).await?;
+    for app in App::ALL {
+        sqlx::query(
+            "insert into configuration_channel (app, channel) values ($1, $2)
+             on conflict on constraint configuration_channel_pkey do update set channel = excluded.channel",
+        )
+        .bind(app.name())
+        .bind(channel(app)?)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// PostgreSQL lets everybody who connects store large objects and hold advisory locks, the migrations' among them.
+fn for_the_service_alone(app: App) -> String {
+    format!(
+        "do $rights$ declare each regprocedure; begin \
+           for each in select oid from pg_proc where pronamespace = 'pg_catalog'::regnamespace \
+             and (proname ~ '^(lo_|lowrite$|loread$)' or proname ~ '^pg_(try_)?advisory_') loop \
+             execute format('revoke execute on function %s from public', each); \
+             execute format('grant execute on function %s to {app}_app, {app}_owner', each); \
+           end loop; \
+         end $rights$"
+    )
 }
 
 fn login_attributes(password: &str) -> String {

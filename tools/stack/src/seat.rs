@@ -1,5 +1,5 @@
 //! A seat: one running copy of a service with its sidecar. Every service has one; under test those that handle
-//! events may have two.
+//! events may have two, and while secrets change each has another for a time.
 
 use contracts::App;
 

@@ -1,7 +1,10 @@
 //! Random values that the first start makes. They live in one file that only this user can read; from it come
 //! the files that each sidecar's secret store and each supervisor read.
 
-use std::collections::BTreeMap;
+mod rotation;
+mod tokens;
+mod vault;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +18,11 @@ use serde_json::{Value, json};
 use crate::part::write_whole;
 use crate::{Instance, kafka, links};
 
+pub use rotation::{Rotation, begin, begun, end};
+pub use tokens::{Tokens, read_tokens, renew_tokens};
+pub use vault::{Turn, Vault};
+
 pub const POSTGRES_SUPERUSER: &str = "postgres/superuser";
-pub const CONFIGURATION_READER: &str = "postgres/configuration_reader";
 pub const KAFKA_CLUSTER: &str = "kafka/cluster_id";
 pub const PROVIDER_KEY: &str = "provider/api_key";
 pub const WEBHOOK_SECRET: &str = "provider/webhook_secret";
@@ -36,53 +42,6 @@ const SENDER: &str = "Cartwright <shop@cartwright.example>";
 /// The e-mail address of the first administrator; the domain is reserved and never delivers.
 const FIRST_ADMINISTRATOR: &str = "admin@cartwright.example";
 
-/// All values by name, each made when it is first asked for.
-#[derive(Debug)]
-pub struct Vault {
-    path: PathBuf,
-    values: BTreeMap<String, String>,
-}
-
-/// The two tokens between an app and its sidecar.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Tokens {
-    /// From the app to its sidecar.
-    pub dapr_api_token: String,
-    /// From the sidecar to its app.
-    pub app_api_token: String,
-}
-
-impl Vault {
-    pub fn open(instance: &Instance) -> anyhow::Result<Vault> {
-        let path = instance.secrets().join("vault.json");
-        let values = match std::fs::read(&path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))?
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-        };
-        Ok(Vault { path, values })
-    }
-
-    /// A value that must have been made before.
-    pub fn existing(&self, name: &str) -> anyhow::Result<String> {
-        self.values.get(name).cloned().with_context(|| format!("{} holds no {name}", self.path.display()))
-    }
-
-    /// A value that is made by `make` when it is not there.
-    fn ensure(&mut self, name: &str, make: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<()> {
-        if !self.values.contains_key(name) {
-            self.values.insert(name.to_owned(), make()?);
-        }
-        Ok(())
-    }
-
-    fn save(&self) -> anyhow::Result<()> {
-        write_whole(&self.path, &serde_json::to_vec_pretty(&self.values)?)
-    }
-}
-
 /// What the making of secrets found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
@@ -95,28 +54,70 @@ pub fn login_roles(app: App) -> [String; 2] {
     [format!("{app}_a"), format!("{app}_b")]
 }
 
+/// The role by which an app's sidecar reads the configuration table.
+pub fn sidecar_role(app: App) -> String {
+    format!("{app}_sidecar")
+}
+
+/// Where an app's sidecar is told that the configuration has changed. Whoever knows it can make that sidecar stumble.
+pub fn notify_channel(app: App) -> String {
+    format!("channel/{app}")
+}
+
 pub fn database_password(role: &str) -> String {
     format!("postgres/{role}")
+}
+
+/// The users of an app at the broker, used in turn.
+pub fn kafka_users(app: App) -> [String; 2] {
+    [format!("{app}_a"), format!("{app}_b")]
 }
 
 pub fn kafka_password(user: &str) -> String {
     format!("kafka/{user}")
 }
 
-/// Makes what is missing and writes every file that is read from elsewhere.
+/// The role that an app logs in as now.
+pub fn login_role(vault: &Vault, app: App) -> String {
+    vault.turn(&rotation::roles(app)).of(login_roles(app))
+}
+
+/// The user that an app's sidecar logs in as at the broker now.
+pub fn kafka_user(vault: &Vault, app: App) -> String {
+    vault.turn(&rotation::users(app)).of(kafka_users(app))
+}
+
+/// Every user of an app that the broker lets in: while one takes the other's place, both.
+pub fn kafka_users_let_in(vault: &Vault, app: App) -> Vec<String> {
+    let now = kafka_user(vault, app);
+    if begun(vault).contains(&Rotation::Kafka(app)) {
+        return kafka_users(app).into();
+    }
+    vec![now]
+}
+
+/// Makes what is missing and writes every file that is read from elsewhere, while nothing runs: what was being
+/// replaced when everything was stopped is replaced by that.
 pub fn make(instance: &Instance) -> anyhow::Result<Made> {
     let folder = instance.secrets();
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
     let mut vault = Vault::open(instance)?;
-    let made = if vault.values.is_empty() { Made::Now } else { Made::Before };
+    let made = if vault.is_empty() { Made::Now } else { Made::Before };
     fill(&mut vault)?;
+    end(&mut vault)?;
     vault.save()?;
-    for app in App::ALL {
-        write_whole(&store_file(instance, app), &serde_json::to_vec_pretty(&store(instance, &vault, app)?)?)?;
-        write_whole(&tokens_file(instance, app), &serde_json::to_vec_pretty(&tokens(&vault, app)?)?)?;
-    }
+    write_stores(instance, &vault)?;
+    tokens::write(instance, &vault)?;
     Ok(made)
+}
+
+/// Writes the files that sidecars, and the card sandbox, read their secrets from.
+pub fn write_stores(instance: &Instance, vault: &Vault) -> anyhow::Result<()> {
+    for app in App::ALL {
+        write_whole(&store_file(instance, app), &serde_json::to_vec_pretty(&store(instance, vault, app)?)?)?;
+    }
+    write_whole(&sandbox_file(instance), &serde_json::to_vec_pretty(&rotation::of_sandbox(vault)?)?)
 }
 
 /// The file behind an app's Dapr secret store.
@@ -124,21 +125,14 @@ pub fn store_file(instance: &Instance, app: App) -> PathBuf {
     instance.secrets().join(format!("{app}.json"))
 }
 
-/// The tokens of an app and its sidecar.
-pub fn read_tokens(instance: &Instance, app: App) -> anyhow::Result<Tokens> {
-    let path = tokens_file(instance, app);
-    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", path.display()))
-}
-
-fn tokens_file(instance: &Instance, app: App) -> PathBuf {
-    instance.secrets().join("tokens").join(format!("{app}.json"))
+/// The file behind the card sandbox: the keys that it takes, and what it signs with.
+pub fn sandbox_file(instance: &Instance) -> PathBuf {
+    instance.secrets().join("card-sandbox.json")
 }
 
 fn fill(vault: &mut Vault) -> anyhow::Result<()> {
     for name in [
         POSTGRES_SUPERUSER,
-        CONFIGURATION_READER,
         PROVIDER_KEY,
         WEBHOOK_SECRET,
         ADMINISTRATOR_PASSWORD,
@@ -151,21 +145,24 @@ fn fill(vault: &mut Vault) -> anyhow::Result<()> {
     vault.ensure(KAFKA_CLUSTER, || Ok(cluster_id(uuid::Uuid::new_v4())))?;
     vault.ensure(&kafka_password("admin"), random)?;
     for app in App::ALL {
+        vault.ensure(&database_password(&sidecar_role(app)), random)?;
+        vault.ensure(&notify_channel(app), channel)?;
         if kafka::uses_events(app) {
-            vault.ensure(&kafka_password(app.name()), random)?;
+            for user in kafka_users(app) {
+                vault.ensure(&kafka_password(&user), random)?;
+            }
         }
-        vault.ensure(&format!("token/{app}/dapr"), random)?;
-        vault.ensure(&format!("token/{app}/app"), random)?;
         if app.has_database() {
             for role in login_roles(app) {
                 vault.ensure(&database_password(&role), random)?;
             }
         }
     }
-    if !vault.values.contains_key("signing/private_key") {
+    tokens::fill(vault)?;
+    if vault.find("signing/private_key").is_none() {
         let (private_key, kid) = signing_key()?;
-        vault.values.insert("signing/private_key".to_owned(), private_key);
-        vault.values.insert("signing/kid".to_owned(), kid);
+        vault.put("signing/private_key", private_key);
+        vault.put("signing/kid", kid);
     }
     Ok(())
 }
@@ -175,6 +172,13 @@ pub fn random() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 24];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// 192 random bits as a name in PostgreSQL, which would make capitals small and not take a dash.
+fn channel() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 24];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    Ok(bytes.iter().fold("wake_".to_owned(), |name, byte| format!("{name}{byte:02x}")))
 }
 
 /// Kafka's form of an id. Its tools would take one that begins with a dash for an option.
@@ -192,28 +196,26 @@ fn signing_key() -> anyhow::Result<(String, String)> {
     Ok((STANDARD.encode(document.as_ref()), URL_SAFE_NO_PAD.encode(kid)))
 }
 
-fn tokens(vault: &Vault, app: App) -> anyhow::Result<Tokens> {
-    Ok(Tokens {
-        dapr_api_token: vault.existing(&format!("token/{app}/dapr"))?,
-        app_api_token: vault.existing(&format!("token/{app}/app"))?,
-    })
-}
-
 /// Everything that an app and its sidecar may know, in the form of a multi-valued local file store.
 fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> {
     let port = links::port(instance, app, links::End::Configuration);
-    let reader = vault.existing(CONFIGURATION_READER)?;
+    let reader = sidecar_role(app);
+    let password = vault.existing(&database_password(&reader))?;
     let mut store = json!({
-        "configuration": { "connectionString": format!(
-            "host=127.0.0.1 port={port} user=configuration_reader password={reader} dbname=config sslmode=disable"
-        ) },
+        "configuration": {
+            "connectionString": format!(
+                "host=127.0.0.1 port={port} user={reader} password={password} dbname=config sslmode=disable"
+            ),
+            "notifyChannel": vault.existing(&notify_channel(app))?,
+        },
     });
     if kafka::uses_events(app) {
-        let password = vault.existing(&kafka_password(app.name()))?;
-        store["kafka"] = json!({ "username": app.name(), "password": password });
+        let user = kafka_user(vault, app);
+        let password = vault.existing(&kafka_password(&user))?;
+        store["kafka"] = json!({ "username": user, "password": password });
     }
     if app.has_database() {
-        let [role, _] = login_roles(app);
+        let role = login_role(vault, app);
         let password = vault.existing(&database_password(&role))?;
         let port = links::port(instance, app, links::End::Database);
         store["database"] = json!({ "url": format!("postgres://{role}:{password}@127.0.0.1:{port}/{app}") });
@@ -237,7 +239,7 @@ fn store(instance: &Instance, vault: &Vault, app: App) -> anyhow::Result<Value> 
             });
         }
         App::Notification => {
-            let set = |name: &str| vault.values.get(name).cloned();
+            let set = |name: &str| vault.find(name);
             let folder = || format!("folder:{}", instance.mails().display());
             store["mail"] = json!({
                 "url": set(MAIL_URL).unwrap_or_else(folder),
@@ -277,6 +279,7 @@ pub fn read_trimmed(path: &Path) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seat::Seat;
 
     fn instance(folder: &Path) -> Instance {
         Instance::new(folder, Path::new("home"), 0).unwrap()
@@ -300,7 +303,7 @@ mod tests {
         let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(instance.secrets()), 0o700);
         assert_eq!(mode(store_file(&instance, App::User)), 0o600);
-        assert_eq!(mode(tokens_file(&instance, App::User)), 0o600);
+        assert_eq!(mode(tokens::file(&instance, Seat::first(App::User))), 0o600);
     }
 
     #[test]
@@ -309,14 +312,16 @@ mod tests {
         let instance = instance(folder.path());
         make(&instance).unwrap();
         let vault = Vault::open(&instance).unwrap();
-        let shared = [vault.existing(CONFIGURATION_READER).unwrap(), FIRST_ADMINISTRATOR.to_owned()];
         for app in App::ALL {
             let own = store(&instance, &vault, app).unwrap().to_string();
             for other in App::ALL.into_iter().filter(|other| *other != app) {
-                let tokens = tokens(&vault, other).unwrap();
-                let kafka = vault.existing(&kafka_password(other.name())).ok();
-                for secret in [tokens.dapr_api_token, tokens.app_api_token].into_iter().chain(kafka) {
-                    assert!(!shared.contains(&secret) && !own.contains(&secret), "{app} knows {other}'s");
+                let tokens = tokens::of(&vault, Seat::first(other)).unwrap();
+                let kafka = vault.find(&kafka_password(&kafka_user(&vault, other)));
+                let reader = vault.find(&database_password(&sidecar_role(other)));
+                let channel = vault.find(&notify_channel(other));
+                let tokens = [tokens.dapr_api_token, tokens.app_api_token];
+                for secret in tokens.into_iter().chain(kafka).chain(reader).chain(channel) {
+                    assert!(!own.contains(&secret), "{app} knows {other}'s");
                 }
             }
         }

@@ -50,9 +50,13 @@ pub fn on_signals(stopper: Stopper) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Names the process that starts another, which may have ended before that one looks.
+pub const STARTED_BY: &str = "CARTWRIGHT_STARTED_BY";
+
 /// Says the wish when the process that started this one has gone.
 pub fn on_orphaned(stopper: Stopper) {
-    let parent = std::os::unix::process::parent_id();
+    let named = std::env::var(STARTED_BY).ok().and_then(|id| id.parse().ok());
+    let parent = named.unwrap_or_else(std::os::unix::process::parent_id);
     tokio::spawn(async move {
         while std::os::unix::process::parent_id() == parent {
             tokio::time::sleep(std::time::Duration::from_millis(250)).await;

@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
 
 use crate::app::App;
-use crate::config::ApiKey;
+use crate::app::keyring::Current;
 use crate::domain::answer::{Asked, Key};
 
 use super::IDEMPOTENCY_KEY;
@@ -14,6 +14,8 @@ use super::form::Form;
 
 const BODY_BYTES: usize = 64 * 1024;
 const KEY_CHARACTERS: usize = 255;
+/// Whichever key it is called with, there is one account, and so one set of idempotency keys.
+const ACCOUNT: &str = "acct_sandbox";
 
 /// Set by the router for every request.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ impl FromRequest<App> for Call {
     type Rejection = StripeError;
 
     async fn from_request(request: Request, app: &App) -> Result<Call, StripeError> {
-        authenticate(request.headers(), &app.api_key)?;
+        authenticate(request.headers(), &app.keyring.current())?;
         let path = request.uri().path().to_owned();
         let request_id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
         if request.method() == Method::GET {
@@ -39,7 +41,7 @@ impl FromRequest<App> for Call {
             return Ok(Call { form, key: None, asked });
         }
         check_content_type(request.headers())?;
-        let key = idempotency_key(request.headers(), &app.api_key)?;
+        let key = idempotency_key(request.headers())?;
         let body = to_bytes(request.into_body(), BODY_BYTES)
             .await
             .map_err(|_| StripeError::invalid("The request's body is too large or did not arrive."))?;
@@ -49,14 +51,14 @@ impl FromRequest<App> for Call {
     }
 }
 
-fn authenticate(headers: &HeaderMap, expected: &ApiKey) -> Result<(), StripeError> {
+fn authenticate(headers: &HeaderMap, keyring: &Current) -> Result<(), StripeError> {
     let given = headers.get(header::AUTHORIZATION).ok_or_else(|| {
         StripeError::unauthorized(
             "You did not provide an API key. Set the Authorization header to 'Bearer YOUR_KEY'.",
         )
     })?;
     let key = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    let accepted = key.is_some_and(|key| ApiKey::of(key.trim()) == *expected);
+    let accepted = key.is_some_and(|key| keyring.takes(key.trim()));
     if accepted { Ok(()) } else { Err(StripeError::unauthorized("Invalid API Key provided.")) }
 }
 
@@ -73,7 +75,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), StripeError> {
     ))
 }
 
-fn idempotency_key(headers: &HeaderMap, api_key: &ApiKey) -> Result<Option<Key>, StripeError> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Key>, StripeError> {
     let Some(given) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -81,5 +83,5 @@ fn idempotency_key(headers: &HeaderMap, api_key: &ApiKey) -> Result<Option<Key>,
     if key.is_empty() || key.len() > KEY_CHARACTERS {
         return Err(StripeError::bad_key("Idempotency keys must have between 1 and 255 characters."));
     }
-    Ok(Some(Key { account: api_key.account(), key: key.to_owned() }))
+    Ok(Some(Key { account: ACCOUNT.to_owned(), key: key.to_owned() }))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// How long a key is remembered.
 pub const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
-/// A key is its account's own: two API keys may use the same one.
+/// A key is its account's own, whichever API key it comes with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
     pub account: String,

@@ -105,13 +105,16 @@ impl Announced {
     }
 }
 
-/// The header that proves a message: its time, and a code over both that only the secret makes.
-pub fn signature(secret: &str, at: i64, body: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let mut context = hmac::Context::with_key(&key);
-    context.update(format!("{at}.").as_bytes());
-    context.update(body);
-    format!("t={at},v1={}", hex::encode(context.sign()))
+/// The header that proves a message: its time, and for each secret a code over both that only that secret makes.
+pub fn signature<'a>(secrets: impl Iterator<Item = &'a str>, at: i64, body: &[u8]) -> String {
+    let codes = secrets.map(|secret| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(format!("{at}.").as_bytes());
+        context.update(body);
+        format!(",v1={}", hex::encode(context.sign()))
+    });
+    format!("t={at}{}", codes.collect::<String>())
 }
 
 /// Whether an answer means that the webhook was taken.

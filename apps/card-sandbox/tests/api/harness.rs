@@ -10,12 +10,14 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use card_sandbox::api;
 use card_sandbox::app::{App, Clock};
-use card_sandbox::config::{ApiKey, Config, Webhook};
+use card_sandbox::config::{ApiKey, Config, Secrets, Webhook};
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+
+use crate::receiver::SECRET;
 
 pub(crate) const API_KEY: &str = "sk_test_sandbox";
 
@@ -25,6 +27,7 @@ pub(crate) struct Sandbox {
     router: Router,
     clock: Arc<Mutex<DateTime<Utc>>>,
     webhook: Option<Webhook>,
+    secrets: Secrets,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,24 +45,32 @@ impl Sandbox {
     /// Sends webhooks to somebody.
     pub(crate) fn telling(webhook: Option<Webhook>) -> Sandbox {
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        Sandbox::open(Arc::new(TempDir::new().unwrap()), Arc::new(Mutex::new(now)), webhook)
+        let folder = Arc::new(TempDir::new().unwrap());
+        Sandbox::open(folder, Arc::new(Mutex::new(now)), webhook, &fixed())
+    }
+
+    /// The same with keys and secrets from a file.
+    pub(crate) fn with_secrets(file: &std::path::Path, webhook: Option<Webhook>) -> Sandbox {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let secrets = Secrets::File(file.to_owned());
+        Sandbox::open(Arc::new(TempDir::new().unwrap()), Arc::new(Mutex::new(now)), webhook, &secrets)
     }
 
     /// Ends, and starts again from the log alone.
     pub(crate) fn restart(self) -> Sandbox {
-        let Sandbox { app, folder, router, clock, webhook } = self;
+        let Sandbox { app, folder, router, clock, webhook, secrets } = self;
         drop((app, router));
-        Sandbox::open(folder, clock, webhook)
+        Sandbox::open(folder, clock, webhook, &secrets)
     }
 
     /// The same, with somebody else to tell; what was left undone is taken up.
     pub(crate) async fn restart_telling(self, webhook: Option<Webhook>) -> Sandbox {
-        let Sandbox { app, folder, router, clock, .. } = self;
+        let Sandbox { app, folder, router, clock, secrets, .. } = self;
         app.stop();
         drop((app, router));
         // Whoever was in the middle of something lets go of the log when they see that it is over.
         let sandbox = loop {
-            match Sandbox::try_open(folder.clone(), clock.clone(), webhook.clone()) {
+            match Sandbox::try_open(folder.clone(), clock.clone(), webhook.clone(), &secrets) {
                 Ok(sandbox) => break sandbox,
                 Err(_) => tokio::task::yield_now().await,
             }
@@ -158,27 +169,44 @@ impl Sandbox {
         }
     }
 
-    fn open(folder: Arc<TempDir>, clock: Arc<Mutex<DateTime<Utc>>>, webhook: Option<Webhook>) -> Sandbox {
-        Sandbox::try_open(folder, clock, webhook).unwrap()
+    fn open(
+        folder: Arc<TempDir>,
+        clock: Arc<Mutex<DateTime<Utc>>>,
+        webhook: Option<Webhook>,
+        secrets: &Secrets,
+    ) -> Sandbox {
+        Sandbox::try_open(folder, clock, webhook, secrets).unwrap()
     }
 
     fn try_open(
         folder: Arc<TempDir>,
         clock: Arc<Mutex<DateTime<Utc>>>,
         webhook: Option<Webhook>,
+        secrets: &Secrets,
     ) -> anyhow::Result<Sandbox> {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             log: folder.path().join("log.jsonl"),
-            api_key: ApiKey::of(API_KEY),
+            secrets: secrets.clone(),
             late_after: Duration::from_secs(1),
             public_url: Some("http://sandbox.example".to_owned()),
             webhook: webhook.clone(),
             verbosity: "info".to_owned(),
         };
         let app = App::open(&config, Clock::Fixed(clock.clone()))?;
-        Ok(Sandbox { router: api::router(app.clone()), app, folder, clock, webhook })
+        Ok(Sandbox {
+            router: api::router(app.clone()),
+            app,
+            folder,
+            clock,
+            webhook,
+            secrets: secrets.clone(),
+        })
     }
+}
+
+fn fixed() -> Secrets {
+    Secrets::Fixed { api_key: ApiKey::of(API_KEY), webhook: Some(SECRET.into()) }
 }
 
 pub(crate) fn get(path: &str) -> Request<Body> {

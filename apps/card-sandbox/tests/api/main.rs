@@ -12,5 +12,6 @@ mod log;
 mod process;
 mod receiver;
 mod refunds;
+mod secrets;
 mod table;
 mod webhooks;

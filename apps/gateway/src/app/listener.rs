@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::{HeaderValue, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -14,7 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::util::MapRequest;
+use tower::util::{MapRequest, MapResponse};
 
 use super::connections::{Connection, Connections};
 use super::edge::Edge;
@@ -37,7 +39,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// When the process has no file handle left, accepting fails at once, again and again.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
-#[derive(Debug, Clone, Copy)]
+/// At the end a connection in HTTP/1.1 is closed after its next answer, which says so; a silent one, about to be used
+/// as it may be, after this time.
+const LEAVING: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Http1,
     Http2,
@@ -57,10 +63,13 @@ pub async fn serve(
     let connections = Connections::new(edge.connections.min(room_for_connections()));
     let tasks = TaskTracker::new();
     let edge = Arc::new(edge);
-    while let Some((stream, peer, place)) = accept(&listener, &connections, &shutdown).await {
+    while let Some((stream, peer)) = shutdown.run_until_cancelled(accept(&listener)).await {
+        // Only now: nobody gives way for a connection that nobody wants.
+        let place = connections.admit().await;
         let serving = connection(stream, peer, router.clone(), place, edge.clone(), shutdown.clone());
         tasks.spawn(serving);
     }
+    drop(listener);
     tasks.close();
     if tokio::time::timeout(last, tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "requests were cut off at the end");
@@ -80,27 +89,15 @@ fn room_for_connections() -> usize {
     usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 2)).unwrap_or(usize::MAX)
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Connections,
-    shutdown: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, Connection)> {
-    let next = async {
-        let (stream, peer) = loop {
-            match listener.accept().await {
-                Ok(accepted) => break accepted,
-                Err(error) => {
-                    tracing::warn!(error = %error, "a connection could not be accepted");
-                    tokio::time::sleep(AFTER_REFUSAL).await;
-                }
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(error = %error, "a connection could not be accepted");
+                tokio::time::sleep(AFTER_REFUSAL).await;
             }
-        };
-        // Only now: nobody gives way for a connection that nobody wants.
-        (stream, peer, connections.admit().await)
-    };
-    tokio::select! {
-        () = shutdown.cancelled() => None,
-        accepted = next => Some(accepted),
+        }
     }
 }
 
@@ -114,7 +111,7 @@ async fn connection(
     shutdown: CancellationToken,
 ) {
     let protocol = tokio::select! {
-        () = shutdown.cancelled() => None,
+        () = left(&shutdown) => None,
         () = place.cut() => None,
         first = tokio::time::timeout(edge.head_within, protocol(&stream)) => first.ok().flatten(),
     };
@@ -135,14 +132,28 @@ async fn connection(
         request.extensions_mut().insert(handle.clone());
         request
     });
+    let ending = shutdown.clone();
+    let service = MapResponse::new(service, move |mut answer: Response| {
+        // HTTP/2 has its own word for it.
+        if ending.is_cancelled() && protocol == Protocol::Http1 {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    });
     let builder = builder(protocol, edge.head_within);
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
+    let last_word = async {
+        match protocol {
+            Protocol::Http1 => left(&shutdown).await,
+            Protocol::Http2 => shutdown.cancelled().await,
+        }
+    };
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
         () = place.cut() => return,
         () = taking.untaken(edge.moved_within) => return,
-        () = shutdown.cancelled() => {
+        () = last_word => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -150,6 +161,12 @@ async fn connection(
     if let Err(error) = ended {
         tracing::debug!(error = %error, "a connection ended early");
     }
+}
+
+/// Some time after the end was asked for.
+async fn left(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(LEAVING).await;
 }
 
 /// Which protocol the first bytes speak. The builder could tell by itself, but would wait for them for ever.

@@ -36,16 +36,20 @@ pub enum Unroutable {
 /// # Errors
 /// [`Unroutable`] says what is wrong. A parameter that cannot be one (an id that is no UUID) makes it another path.
 pub fn find(method: &Method, path: &str, query: Option<&str>) -> Result<Route, Unroutable> {
-    let mut allowed = Vec::new();
+    let (mut found, mut allowed) = (None::<(&Row, Vec<_>)>, Vec::new());
     for row in OPERATIONS {
         let Some(parameters) = row.path.and_then(|pattern| parameters(pattern, path)) else {
             continue;
         };
-        if takes(row, method) {
-            let query = inner_query(query.unwrap_or_default(), &parameters)?;
-            return Ok(Route { row, query });
+        // What stands in a path word for word comes before what may stand there.
+        if takes(row, method) && found.as_ref().is_none_or(|(_, known)| parameters.len() < known.len()) {
+            found = Some((row, parameters));
         }
         allowed.push(row.method);
+    }
+    if let Some((row, parameters)) = found {
+        let query = inner_query(query.unwrap_or_default(), &parameters)?;
+        return Ok(Route { row, query });
     }
     if allowed.is_empty() {
         return Err(Unroutable::UnknownPath);
@@ -146,7 +150,7 @@ mod tests {
             routed(Method::GET, &format!("/v1/orders/{}/timeline", ID.to_uppercase()), Some("limit=2&"));
         assert_eq!(operation, Operation::ReadTimeline);
         assert_eq!(query, format!("limit=2&order_id={ID}"));
-        let (_, query) = routed(Method::PUT, "/v1/configuration/order.deadline", None);
+        let (_, query) = routed(Method::PUT, "/v1/config/order.deadline", None);
         assert_eq!(query, "key=order.deadline");
     }
 
@@ -154,7 +158,7 @@ mod tests {
     fn what_is_no_path_of_ours_is_unknown() {
         let braced = format!("/v1/orders/{{{ID}}}");
         let escaped = format!("/v1/orders/%30{}", &ID[1..]);
-        let long = format!("/v1/configuration/{}", "a".repeat(LONGEST_VALUE + 1));
+        let long = format!("/v1/config/{}", "a".repeat(LONGEST_VALUE + 1));
         let paths = [
             "/",
             "/v1",
@@ -165,9 +169,9 @@ mod tests {
             "/place_order",
             "/describe_order",
             "/events/order",
-            "/v1/configuration/",
-            "/v1/configuration/a%2Fb",
-            "/v1/configuration/a&b",
+            "/v1/config/",
+            "/v1/config/a%2Fb",
+            "/v1/config/a&b",
             "/V1/orders",
             "/v1/products/import/archive",
             &braced,

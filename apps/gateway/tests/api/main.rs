@@ -14,4 +14,5 @@ mod routing;
 mod shares;
 mod staff;
 mod streams;
+mod succession;
 mod tokens;

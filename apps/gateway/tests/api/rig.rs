@@ -15,11 +15,12 @@ use chrono::DateTime;
 use contracts::permission::Role;
 use contracts::{Operation, UserId};
 use futures::future::BoxFuture;
-use gateway::app::{App, Edge, Parts, Patience, listener};
+use gateway::app::{App, Edge, Parts, Patience, handover, listener};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sidecar::{Address, Sidecar};
+use tempfile::TempDir;
 use testkit::{API_TOKEN, Signer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -139,6 +140,8 @@ pub struct Gateway {
     pub client: reqwest::Client,
     pub shutdown: CancellationToken,
     pub sidecar_gone: CancellationToken,
+    /// Holds the socket at which the public port is handed over.
+    pub handover: TempDir,
     serving: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -192,11 +195,17 @@ impl Gateway {
         app.revocations.heard(Instant::now() + Duration::from_secs(3_600), "1".into(), DateTime::UNIX_EPOCH);
         let listener = free_port().await;
         let address = listener.local_addr().unwrap();
-        let public = gateway::api::public(app.clone());
-        let serve = listener::serve(listener, public, edge, Duration::from_secs(5), shutdown.clone());
-        let serving = Some(tokio::spawn(serve));
+        let handover = TempDir::new().unwrap();
+        handover::offer(&listener, &handover.path().join("socket"), shutdown.clone()).unwrap();
+        let serving = Some(serving(app.clone(), listener, edge, shutdown.clone()));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Gateway { address, app, fake, signer, client, shutdown, sidecar_gone, serving }
+        Gateway { address, app, fake, signer, client, shutdown, sidecar_gone, handover, serving }
+    }
+
+    /// Another one with this socket, which is all that they share but for sidecar and state.
+    pub fn successor(&self, listener: TcpListener) -> (CancellationToken, JoinHandle<anyhow::Result<()>>) {
+        let shutdown = CancellationToken::new();
+        (shutdown.clone(), serving(self.app.clone(), listener, Edge::default(), shutdown))
     }
 
     /// Waits until it has ended.
@@ -234,6 +243,16 @@ impl Gateway {
     pub fn admin(&self) -> String {
         self.signer.token(UserId(Uuid::from_u128(7)), Role::Admin)
     }
+}
+
+fn serving(
+    app: App,
+    listener: TcpListener,
+    edge: Edge,
+    shutdown: CancellationToken,
+) -> JoinHandle<anyhow::Result<()>> {
+    let public = gateway::api::public(app);
+    tokio::spawn(listener::serve(listener, public, edge, Duration::from_secs(5), shutdown))
 }
 
 async fn free_port() -> TcpListener {

@@ -71,7 +71,7 @@ async fn what_is_no_public_path_is_not_found_and_nobody_is_asked() {
         "/healthz",
         "/metrics",
         "/v1.0/invoke/order/method/find_products",
-        "/v1/configuration/a%2fb",
+        "/v1/config/a%2fb",
     ];
     for path in paths {
         let answer = gateway.get(path).bearer_auth(gateway.admin()).send().await.unwrap();

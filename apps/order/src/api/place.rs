@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use contracts::configuration::{ORDER_CAPTURE_BEFORE_SHIPPING, ORDER_DEADLINE, ORDER_RETURN_WINDOW};
+use contracts::configuration::{ORDER_CAPTURE, ORDER_DEADLINE, ORDER_MOST_LINES, ORDER_RETURN_WINDOW};
 use contracts::event::ProductChanged;
 use contracts::{
-    App as Service, CaptureMode, EntryKind, EventId, Money, Operation, OrderId, PaymentMethodId, ProblemType,
-    ProductId, Terms, TimelineEntry,
+    App as Service, EntryKind, EventId, Money, Operation, OrderId, PaymentMethodId, ProblemType, ProductId,
+    Terms, TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -145,16 +145,19 @@ async fn answered(
 
 /// Takes the order from what is known; asks product before refusing, and for what was never heard of.
 async fn decide(app: &App, caller: &Caller, request: &PlaceOrder) -> Result<TakenOrder, Problem> {
-    let wanted: Vec<ProductId> = placing::merge(&request.lines)?.into_keys().collect();
+    let most_lines = app.live.for_caller(&ORDER_MOST_LINES, &caller.ids());
+    let most_lines = usize::try_from(most_lines).expect("invariant: the key's bounds are small");
+    let wanted: Vec<ProductId> = placing::merge(&request.lines, most_lines)?.into_keys().collect();
     let known = products::list_products(&mut *app.db.acquire().await?, &wanted).await?;
-    let now = app.clock.now();
+    let (order_id, now) = (OrderId(Uuid::now_v7()), app.clock.now());
     let placing = Placing {
-        order_id: OrderId(Uuid::now_v7()),
+        order_id,
         number: order_number(Uuid::new_v4().as_u128()),
         customer_id: caller.user_id,
         payment_method_id: request.payment_method_id,
         expected_total: request.expected_total,
-        terms: terms(app, now),
+        most_lines,
+        terms: terms(app, order_id, caller, now),
         now,
     };
     match placing::place(placing.clone(), &request.lines, &known) {
@@ -207,18 +210,18 @@ async fn ask_product(app: &App, product_ids: &[ProductId]) -> Result<Vec<Product
         .collect())
 }
 
-/// What applies to this order for its life. A charge may start in the first two thirds of its time.
-fn terms(app: &App, now: DateTime<Utc>) -> Terms {
-    let seconds = i64::try_from(app.live.get(&ORDER_DEADLINE)).unwrap_or(i64::MAX);
+/// What applies to this order for its life, all of one version. A charge may start in the first two thirds of its
+/// time.
+fn terms(app: &App, order_id: OrderId, caller: &Caller, now: DateTime<Utc>) -> Terms {
+    let (configuration, caller) = (app.live.now(), caller.ids());
+    let time = configuration.for_order(&ORDER_DEADLINE, order_id, &caller);
+    let time = TimeDelta::from_std(time).expect("invariant: the key's bounds are far below an age");
     Terms {
-        charge_by: now + TimeDelta::milliseconds(seconds.saturating_mul(2_000) / 3),
-        deadline: now + TimeDelta::seconds(seconds),
-        capture: match app.live.get(&ORDER_CAPTURE_BEFORE_SHIPPING) {
-            0 => CaptureMode::AtOnce,
-            _ => CaptureMode::BeforeShipping,
-        },
-        return_window_days: u32::try_from(app.live.get(&ORDER_RETURN_WINDOW)).unwrap_or(u32::MAX),
-        configuration_version: app.live.version(),
+        charge_by: now + TimeDelta::milliseconds(time.num_milliseconds() * 2 / 3),
+        deadline: now + time,
+        capture: configuration.for_order(&ORDER_CAPTURE, order_id, &caller),
+        return_window_days: configuration.for_order(&ORDER_RETURN_WINDOW, order_id, &caller),
+        configuration_version: configuration.version(),
     }
 }
 
@@ -307,7 +310,7 @@ impl From<PlaceOrderError> for Problem {
                     .with("actual", actual);
             }
             PlaceOrderError::NoLines => ProblemType::InvalidField,
-            PlaceOrderError::TooManyLines(_) => ProblemType::TooManyLines,
+            PlaceOrderError::TooManyLines { .. } => ProblemType::TooManyLines,
             PlaceOrderError::Quantity(_) => ProblemType::QuantityOutOfRange,
             PlaceOrderError::Money(contracts::money::MoneyError::OutOfRange(_)) => {
                 ProblemType::AmountOutOfRange

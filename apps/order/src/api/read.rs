@@ -41,7 +41,7 @@ pub async fn list_orders(
     Query(asked): Query<OrdersPage>,
 ) -> Result<Json<List<OrderSummary>>, Problem> {
     let page = Page { limit: asked.limit, cursor: asked.cursor };
-    let limit = page.limit(app.live.get(&ORDER_LARGEST_PAGE))?;
+    let limit = page.limit(app.live.for_caller(&ORDER_LARGEST_PAGE, &caller.ids()))?;
     let after = page.after::<(DateTime<Utc>, OrderId)>()?;
     let customer_id = (!caller.may(Permission::OrdersReadAny)).then_some(caller.user_id);
     let mut db = app.db.acquire().await?;

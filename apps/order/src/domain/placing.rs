@@ -10,7 +10,7 @@ use contracts::{Money, OrderId, PaymentMethodId, ProductId, Quantity, Refusal, T
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The most lines that a request may have.
+/// The most lines that a request may ever have; the shop may allow fewer.
 pub const MOST_LINES: usize = 500;
 
 /// Where the parcel goes; kept with the order as it was when it was placed.
@@ -62,6 +62,8 @@ pub struct Placing {
     pub customer_id: UserId,
     pub payment_method_id: PaymentMethodId,
     pub expected_total: Option<Money>,
+    /// How many lines this customer's orders may have.
+    pub most_lines: usize,
     pub terms: Terms,
     pub now: DateTime<Utc>,
 }
@@ -89,8 +91,8 @@ pub struct TakenOrder {
 pub enum PlaceOrderError {
     #[error("an order needs at least one line")]
     NoLines,
-    #[error("{0} lines are more than {MOST_LINES}")]
-    TooManyLines(usize),
+    #[error("{lines} lines are more than {most}")]
+    TooManyLines { lines: usize, most: usize },
     #[error(transparent)]
     Quantity(#[from] QuantityOutOfRange),
     #[error("the order is refused")]
@@ -105,10 +107,11 @@ pub enum PlaceOrderError {
 ///
 /// # Errors
 /// When there is no line, too many, or a merged quantity is out of range.
-pub fn merge(lines: &[Line]) -> Result<BTreeMap<ProductId, Quantity>, PlaceOrderError> {
+pub fn merge(lines: &[Line], most: usize) -> Result<BTreeMap<ProductId, Quantity>, PlaceOrderError> {
+    let most = most.min(MOST_LINES);
     match lines.len() {
         0 => return Err(PlaceOrderError::NoLines),
-        count if count > MOST_LINES => return Err(PlaceOrderError::TooManyLines(count)),
+        lines if lines > most => return Err(PlaceOrderError::TooManyLines { lines, most }),
         _ => {}
     }
     let mut merged = BTreeMap::new();
@@ -127,7 +130,7 @@ pub fn merge(lines: &[Line]) -> Result<BTreeMap<ProductId, Quantity>, PlaceOrder
 /// # Errors
 /// The first refusal in the request's order, then what is wrong with the total.
 pub fn place(placing: Placing, lines: &[Line], known: &[Product]) -> Result<TakenOrder, PlaceOrderError> {
-    let merged = merge(lines)?;
+    let merged = merge(lines, placing.most_lines)?;
     let known: BTreeMap<_, _> = known.iter().map(|product| (product.product_id, product)).collect();
     lines.iter().try_for_each(|line| check(line, known.get(&line.product_id).copied()))?;
     let lines = merged

@@ -28,6 +28,7 @@ fn placing() -> Placing {
         customer_id: UserId(Uuid::nil()),
         payment_method_id: PaymentMethodId(Uuid::nil()),
         expected_total: None,
+        most_lines: MOST_LINES,
         terms: Terms {
             charge_by: now,
             deadline: now,
@@ -41,18 +42,22 @@ fn placing() -> Placing {
 
 #[test]
 fn lines_of_one_product_become_one() {
-    let merged = merge(&[line(2, 3), line(1, 1), line(2, 4)]).unwrap();
+    let merged = merge(&[line(2, 3), line(1, 1), line(2, 4)], MOST_LINES).unwrap();
     let expected = [(id(1), Quantity::new(1).unwrap()), (id(2), Quantity::new(7).unwrap())];
     assert_eq!(merged, expected.into());
 }
 
 #[test]
 fn too_few_too_many_and_too_much_are_refused() {
-    assert_eq!(merge(&[]), Err(PlaceOrderError::NoLines));
+    assert_eq!(merge(&[], MOST_LINES), Err(PlaceOrderError::NoLines));
     let many: Vec<_> = (0..501).map(|last| line(last, 1)).collect();
-    assert_eq!(merge(&many), Err(PlaceOrderError::TooManyLines(501)));
+    let refused = |lines, most| Err(PlaceOrderError::TooManyLines { lines, most });
+    assert_eq!(merge(&many, MOST_LINES), refused(501, 500));
+    assert_eq!(merge(&many, 1_000), refused(501, 500), "nobody may have more than there can ever be");
+    assert_eq!(merge(&many[..3], 2), refused(3, 2));
+    assert_eq!(merge(&many[..3], 3).map(|merged| merged.len()), Ok(3));
     assert_eq!(
-        merge(&[line(1, 100_000), line(1, 1)]),
+        merge(&[line(1, 100_000), line(1, 1)], MOST_LINES),
         Err(PlaceOrderError::Quantity(QuantityOutOfRange(100_001)))
     );
 }

@@ -72,9 +72,11 @@ async fn check_in_time(app: &App, checked_at: &AtomicI64, shutdown: &Cancellatio
 
 /// The last report, which may be of another replica; a new one when it is old.
 async fn check_when_due(app: &App) -> Result<Option<Report>, sqlx::Error> {
-    let interval = TimeDelta::seconds(i64::try_from(app.live.get(&ORDER_BOOKS_INTERVAL)).unwrap_or(i64::MAX));
+    let interval = app.live.get(&ORDER_BOOKS_INTERVAL);
     let last = kept::find_last_check(&mut *app.db.acquire().await?).await?.map(|last| last.report);
-    let due = |report: &Report, now: DateTime<Utc>| now - report.ended_at >= interval;
+    let due = |report: &Report, now: DateTime<Utc>| {
+        (now - report.ended_at).to_std().is_ok_and(|age| age >= interval)
+    };
     if last.as_ref().is_some_and(|report| !due(report, app.clock.now())) {
         return Ok(last);
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::house::{House, captured, envelope, parts, pounds};
 
-const BEFORE_SHIPPING: [(&str, &str); 1] = [("order.capture_before_shipping", "1")];
+const BEFORE_SHIPPING: [(&str, &str); 1] = [("order.capture", "before_shipping")];
 
 fn due(order_id: OrderId, round: u32) -> Event {
     let payment_id = PaymentId(Uuid::nil());

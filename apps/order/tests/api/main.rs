@@ -8,6 +8,7 @@ mod books;
 mod cancelling;
 mod capturing;
 mod forgetting;
+mod groups;
 mod house;
 mod placing;
 mod races;

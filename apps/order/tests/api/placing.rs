@@ -1,9 +1,11 @@
 //! Placing an order, once.
 
 use chrono::TimeDelta;
-use contracts::Operation;
+use contracts::permission::Role;
+use contracts::{Operation, UserId};
 use serde_json::json;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::house::{House, line, now, order, placed_event, pounds, product, product_changed};
 
@@ -32,6 +34,33 @@ async fn an_order_is_taken_at_products_prices_with_its_event(db: PgPool) {
     assert_eq!(placed.terms.deadline, now() + TimeDelta::seconds(900));
     assert_eq!(placed.terms.charge_by, now() + TimeDelta::seconds(600));
     assert_eq!(house.read(id).await["reference"], "invoice 536370");
+}
+
+#[sqlx::test(migrator = "order::app::MIGRATOR")]
+async fn an_order_is_placed_under_what_holds_for_its_customer_and_keeps_it(db: PgPool) {
+    let house = House::new(db).await;
+    let scopes = json!([
+        {"audience": {"callers": [house.ada]}, "value": 60},
+        {"audience": {"percent": 100}, "value": 7},
+    ]);
+    house.sidecar.set_configuration_scoped("order.return_window", "14", &scopes);
+    while house.app.live.version() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let hers = house.placed("a").await;
+    let other = house.signer.token(UserId(Uuid::now_v7()), Role::Customer);
+    let other = house.client.bearer(&other).with("idempotency-key", "a");
+    let other = other.ask(Operation::PlaceOrder, "", Some(order())).await.body;
+    assert_eq!(other["terms"]["return_window_days"], 7);
+
+    house.sidecar.set_configuration("order.return_window", "30");
+    while house.app.live.version() == 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.read(hers).await["terms"]["return_window_days"], 60);
+    let later = house.placed("b").await;
+    assert_eq!(house.read(later).await["terms"]["return_window_days"], 30);
+    assert_eq!(house.read(later).await["terms"]["configuration_version"], 2);
 }
 
 #[sqlx::test(migrator = "order::app::MIGRATOR")]
@@ -146,4 +175,36 @@ async fn orders_are_listed_newest_first_page_by_page(db: PgPool) {
     };
     assert_eq!([ids(&first), ids(&second)].concat(), placed);
     assert!(second["next_cursor"].is_null());
+}
+
+#[sqlx::test(migrator = "order::app::MIGRATOR")]
+async fn how_many_lines_an_order_may_have_is_changed_while_it_runs_and_differs_by_customer(db: PgPool) {
+    let house = House::new(db).await;
+    let lines = |count: usize| {
+        let mut body = order();
+        body["lines"] = json!(vec![json!({"product_id": product(1), "quantity": 1}); count]);
+        body
+    };
+    assert_eq!(house.place("a", lines(4)).await.status, 201);
+
+    let scopes = json!([{"audience": {"callers": [house.ada]}, "value": 3}]);
+    house.sidecar.set_configuration_scoped("order.most_lines", "2", &scopes);
+    while house.app.live.version() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.place("b", lines(3)).await.status, 201, "her own limit");
+    let refused = house.place("c", lines(4)).await;
+    assert_eq!((refused.status.as_u16(), refused.problem()), (422, "too-many-lines"));
+    assert_eq!(refused.body["detail"], "4 lines are more than 3");
+    let again = house.place("a", lines(4)).await;
+    assert_eq!(again.status, 201, "what was placed before stays placed");
+
+    let other = house.signer.token(UserId(Uuid::now_v7()), Role::Customer);
+    let other = house.client.bearer(&other);
+    let ask = async |key: &str, body| {
+        other.with("idempotency-key", key).ask(Operation::PlaceOrder, "", Some(body)).await
+    };
+    assert_eq!(ask("a", lines(3)).await.body["detail"], "3 lines are more than 2");
+    assert_eq!(ask("b", lines(2)).await.status, 201);
+    assert_eq!(house.count("orders").await, 3);
 }

@@ -75,10 +75,12 @@ pub async fn run(app: App, shutdown: CancellationToken) {
 
 async fn run_if_due(app: &App) -> anyhow::Result<()> {
     let compared_at = comparison::find_compared_at(&mut *app.db.acquire().await?).await?;
-    let interval = i64::try_from(app.live.get(&PAYMENT_COMPARISON_INTERVAL)).unwrap_or(i64::MAX);
-    let age = compared_at.map(|at| (app.clock.now() - at).num_seconds());
+    let interval = app.live.get(&PAYMENT_COMPARISON_INTERVAL);
+    // What seems to lie ahead has just been.
+    let age = compared_at.map(|at| (app.clock.now() - at).to_std().unwrap_or_default());
     if let Some(age) = age {
-        metrics::gauge!("payment_comparison_age_seconds").set(u32::try_from(age).unwrap_or_default());
+        metrics::gauge!("payment_comparison_age_seconds")
+            .set(u32::try_from(age.as_secs()).unwrap_or_default());
     }
     if age.is_none_or(|age| age >= interval) {
         run_once(app).await?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use card_sandbox::config::{ApiKey, Config, Webhook};
+use card_sandbox::config::{ApiKey, Config, Secrets, Webhook};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::event::{OrderConfirmed, OrderExpired, OrderPlaced, OrderRejected, StockReserved};
 use contracts::permission::Role;
@@ -61,7 +61,7 @@ impl House {
     /// The processor tells the service of every change, through whoever takes it in between.
     pub async fn told_at(db: PgPool, url: &str) -> House {
         let retry_after = Duration::from_millis(1);
-        let webhook = Webhook { url: url.to_owned(), secret: WEBHOOK_SECRET.into(), retry_after };
+        let webhook = Webhook { url: url.to_owned(), retry_after };
         let (sandbox, folder) = start_sandbox(Some(webhook)).await;
         House::open(db, &sandbox, "20000", folder).await
     }
@@ -73,7 +73,7 @@ impl House {
 
     async fn open(db: PgPool, processor: &str, milliseconds: &str, folder: Arc<TempDir>) -> House {
         let fake = FakeSidecar::start().await;
-        fake.set_configuration("payment.provider_timeout", milliseconds);
+        fake.set_configuration("payment.provider_timeout", &format!("{milliseconds}ms"));
         let clock = Clock::fixed(MORNING.parse().unwrap());
         let app = start(db, &fake, processor, clock.clone()).await;
         let signer = Signer::default();
@@ -302,7 +302,7 @@ async fn start_sandbox(webhook: Option<Webhook>) -> (String, Arc<TempDir>) {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         log: folder.path().join("log.jsonl"),
-        api_key: ApiKey::of(API_KEY),
+        secrets: Secrets::Fixed { api_key: ApiKey::of(API_KEY), webhook: Some(WEBHOOK_SECRET.into()) },
         late_after: Duration::ZERO,
         public_url: None,
         webhook,

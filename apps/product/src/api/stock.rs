@@ -78,10 +78,11 @@ pub async fn record_movement(
 
 pub async fn list_movements(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<MovementsQuery>,
 ) -> Result<Json<List<MovementView>>, Problem> {
     let page = Page { limit: query.limit, cursor: query.cursor };
-    let limit = page.limit(app.live.get(&PRODUCT_LARGEST_PAGE))?;
+    let limit = page.limit(app.live.for_caller(&PRODUCT_LARGEST_PAGE, &caller.ids()))?;
     let before = page.after::<i64>()?;
     let mut db = app.db.acquire().await?;
     product::find_product(&mut db, query.product_id).await?.ok_or_else(Problem::not_found)?;
@@ -92,9 +93,10 @@ pub async fn list_movements(
 
 pub async fn list_stock(
     State(app): State<App>,
+    caller: Caller,
     Query(page): Query<Page>,
 ) -> Result<Json<List<StockView>>, Problem> {
-    let limit = page.limit(app.live.get(&PRODUCT_LARGEST_PAGE))?;
+    let limit = page.limit(app.live.for_caller(&PRODUCT_LARGEST_PAGE, &caller.ids()))?;
     let after = page.after::<ProductId>()?;
     let mut db = app.db.acquire().await?;
     let levels = stock::list_levels(&mut db, after, limit + 1).await?;

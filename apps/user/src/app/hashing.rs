@@ -120,9 +120,6 @@ impl Place {
 
 /// What a hash made now costs.
 pub fn cost(live: &Live) -> Cost {
-    let bounded = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    Cost {
-        memory_kib: bounded(live.get(&USER_ARGON2_MEMORY)),
-        iterations: bounded(live.get(&USER_ARGON2_ITERATIONS)),
-    }
+    let now = live.now();
+    Cost { memory_kib: now.get(&USER_ARGON2_MEMORY), iterations: now.get(&USER_ARGON2_ITERATIONS) }
 }

@@ -63,7 +63,7 @@ pub async fn issue_to(
 /// Whether staff must have shown a second factor, as the live configuration says; until it was read, they must.
 pub fn staff_rule(app: &App) -> StaffRule {
     match app.live.get(&USER_STAFF_SECOND_FACTOR) {
-        0 if app.live.was_read() => StaffRule::Password,
-        _ => StaffRule::SecondFactor,
+        false if app.live.was_read() => StaffRule::Password,
+        false | true => StaffRule::SecondFactor,
     }
 }

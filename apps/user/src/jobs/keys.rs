@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use contracts::configuration::USER_SIGNING_KEY_DAYS;
+use contracts::configuration::USER_SIGNING_KEY_AGE;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -37,9 +37,9 @@ pub async fn run(app: App, shutdown: CancellationToken) {
 pub async fn keep(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     app.keys.refresh(&app.db).await?;
-    let days = i64::try_from(app.live.get(&USER_SIGNING_KEY_DAYS)).unwrap_or(i64::MAX).min(36_500);
-    if crate::domain::token::rotation_due(&app.keys.terms(), TimeDelta::days(days), now)
-        && let Some(made) = app.keys.rotate(&app.db, Due::After(TimeDelta::days(days)), now).await?
+    let age = TimeDelta::from_std(app.live.get(&USER_SIGNING_KEY_AGE))?;
+    if crate::domain::token::rotation_due(&app.keys.terms(), age, now)
+        && let Some(made) = app.keys.rotate(&app.db, Due::After(age), now).await?
     {
         tracing::info!(key.id = made.kid, "a new key will sign access tokens");
     }

@@ -195,7 +195,7 @@ async fn where_staff_need_it_they_are_customers_until_they_have_shown_it(db: PgP
 /// From now on staff need a second factor.
 pub async fn oblige(stage: &Stage) {
     let version = stage.app.live.version();
-    stage.fake.set_configuration("user.staff_second_factor", "1");
+    stage.fake.set_configuration("user.staff_second_factor", "true");
     while stage.app.live.version() == version {
         tokio::task::yield_now().await;
     }

@@ -177,12 +177,40 @@ operations! {
         "List one's mailbox, the newest first";
 
     // config
-    ListConfiguration "list_configuration"  Config [Gateway] Get Some("/v1/configuration"), Permitted(Permission::ConfigurationRead), Read
+    ListConfiguration "list_configuration"  Config [Gateway] Get Some("/v1/config"), Permitted(Permission::ConfigurationRead), Read
         "List every configuration key with its value";
-    ReadConfiguration "read_configuration"  Config [Gateway] Get Some("/v1/configuration/{key}"), Permitted(Permission::ConfigurationRead), Read
+    ChangeConfiguration "change_configuration" Config [Gateway] Post Some("/v1/config/changes"), Permitted(Permission::ConfigurationWrite), Write
+        "Change several configuration keys, all or none, or say what would change";
+    ListConfigurationChanges "list_configuration_changes" Config [Gateway] Get Some("/v1/config/changes"), Permitted(Permission::ConfigurationRead), Read
+        "Who changed which configuration key when, why and from what to what, the newest first";
+    CompareConfiguration "compare_configuration" Config [Gateway] Get Some("/v1/config/diff"), Permitted(Permission::ConfigurationRead), Read
+        "What differs between two versions of the configuration";
+    RollBackConfiguration "roll_back_configuration" Config [Gateway] Post Some("/v1/config/rollbacks"), Permitted(Permission::ConfigurationWrite), Write
+        "Take the configuration back to what it was at a version, or say what would change";
+    ExportConfiguration "export_configuration" Config [Gateway] Get Some("/v1/config/export"), Permitted(Permission::ConfigurationRead), Read
+        "The configuration as a file";
+    ImportConfiguration "import_configuration" Config [Gateway] Post Some("/v1/config/imports"), Permitted(Permission::ConfigurationWrite), Bulk
+        "Change the configuration to what a file says, or say what would change";
+    ReadEffectiveConfiguration "read_effective_configuration" Config [Gateway] Get Some("/v1/config/effective"), Permitted(Permission::ConfigurationRead), Read
+        "Which configuration each replica of each service runs with";
+    ReadConfiguration "read_configuration"  Config [Gateway] Get Some("/v1/config/{key}"), Permitted(Permission::ConfigurationRead), Read
         "Get one configuration key";
-    SetConfiguration  "set_configuration"   Config [Gateway] Put Some("/v1/configuration/{key}"), Permitted(Permission::ConfigurationWrite), Write
+    SetConfiguration  "set_configuration"   Config [Gateway] Put Some("/v1/config/{key}"), Permitted(Permission::ConfigurationWrite), Write
         "Set one configuration key";
+    StartTrial        "start_trial"         Config [Gateway] Post Some("/v1/config/trials"), Permitted(Permission::ConfigurationWrite), Write
+        "Try a value of a configuration key on a part of the orders first";
+    ListTrials        "list_trials"         Config [Gateway] Get Some("/v1/config/trials"), Permitted(Permission::ConfigurationRead), Read
+        "List the trials of configuration values, the newest first";
+    ReadTrial         "read_trial"          Config [Gateway] Get Some("/v1/config/trials/{version}"), Permitted(Permission::ConfigurationRead), Read
+        "Get a trial with the numbers that it is judged by";
+    EndTrial          "end_trial"           Config [Gateway] Post Some("/v1/config/trials/{version}/end"), Permitted(Permission::ConfigurationWrite), Write
+        "End a trial by hand: its value for everyone, or for nobody";
+    ReportConfiguration "report_configuration" Config [Gateway User Product Order Payment Notification] Post None, Internal, Write
+        "Say which configuration a replica runs with";
+
+    // what became of the orders of a trial, read by config
+    ReadOrderGroups     "read_order_groups"     Order [Config] Post None, Internal, Read
+        "What became of the orders with a value that is tried, and of the others";
 
     // facts for the books and for timelines, read by order
     ReadStockFacts      "read_stock_facts"      Product [Order] Post None, Internal, Write

@@ -72,6 +72,12 @@ guides! {
     NotFound
         "Nothing has this address, or it is someone else's: the two are not told apart."
         "Check the path and the ids in it, and whose token is sent.";
+    UnknownKey
+        "The registry has no key of this name, so no service would read it."
+        "Take a name from GET /v1/config.";
+    UnknownVersion
+        "The configuration has not got so far; its versions begin with 0, at which everything is at its default."
+        "Take a version from GET /v1/config/changes.";
     MethodNotAllowed
         "The path exists, and takes other methods."
         "Use one of those that the Allow header names.";
@@ -126,6 +132,9 @@ guides! {
     LastAdministrator
         "Nobody would be left who may administer."
         "Make somebody else administrator first.";
+    TrialRunning
+        "While a value of a configuration key is tried on a part of the orders, nothing else changes the key."
+        "Wait for the trial's end, or end it by POST /v1/config/trials/{version}/end.";
     PreconditionFailed
         "Someone changed the resource since it was read, so that the change would overwrite what was never seen."
         "Read it again, decide anew, and send the new ETag as If-Match.";
@@ -160,7 +169,7 @@ guides! {
         "Amounts are whole numbers of minor units between 0 and 99,999,999."
         "Send one of these; 19.99 pounds are 1999.";
     TooManyLines
-        "An order has at most 500 lines."
+        "An order has at most 500 lines, or fewer where the shop says so (order.most_lines)."
         "Divide it into several orders.";
     CurrencyMismatch
         "All amounts of one order are of one currency."
@@ -178,8 +187,32 @@ guides! {
         "The key came with another request before; a key belongs to one request."
         "Use a new key for a new request. If this was meant to be a repetition, send exactly what was sent.";
     ConfigurationOutOfBounds
-        "The value is not a whole number within the bounds of its key; the problem carries them."
-        "Send a value between them.";
+        "The value is of its key's type and breaks a bound of the key, which the detail names and the problem carries."
+        "Send a value within the bounds that GET /v1/config/{key} shows.";
+    InvalidKeyName
+        "The names of configuration keys are 1 to 200 characters of a-z, 0-9, the point and the underscore."
+        "Take a name from GET /v1/config.";
+    WrongType
+        "The value is not of the type that its key has, or of the type that it had before the key's type changed."
+        "Send a value of the type that GET /v1/config/{key} shows.";
+    ValueTooLong
+        "The value is longer than config.largest_value says."
+        "Send a shorter one, or raise that key first.";
+    InvalidScopes
+        "The values for some are not of their form, or the key has none for such an audience; the detail says which."
+        "Compare them with what GET /v1/config/{key} shows as its reach.";
+    ContradictingKeys
+        "After the change two keys would say what they may not say together; the detail has the rule."
+        "Change both together by POST /v1/config/changes, or choose another value.";
+    NotTriable
+        "Only keys that are read for each order can be tried, with a value other than theirs, and without values for some."
+        "The detail says what stands in the way; keys with guards can be tried, as GET /v1/config/{key} shows.";
+    ConfigurationRefused
+        "Some keys of the change are refused; the problem names each with its reason. Nothing was changed."
+        "Mend these keys and send all again, with a new Idempotency-Key.";
+    InvalidLines
+        "Some lines of the file are wrong; the problem names each with its number and reason. Nothing was changed."
+        "Mend these lines and send the whole file again, with a new Idempotency-Key.";
     PreconditionRequired
         "A change must say which version it is based on, so that nobody overwrites what they have not seen."
         "Read the resource and send its ETag as If-Match.";

@@ -20,6 +20,29 @@ async fn a_secret_is_read_and_never_shown() {
     assert_eq!(missing.to_string(), "secret \"database\" has no key \"password\"");
 }
 
+/// Compiles only while there is one way to read this, that is while the type does not have the trait.
+macro_rules! lacks {
+    ($type:ty, $trait:path) => {{
+        trait Reading<A> {
+            fn read() {}
+        }
+        impl<T: ?Sized> Reading<()> for T {}
+        impl<T: ?Sized + $trait> Reading<u8> for T {}
+        <$type as Reading<_>>::read();
+    }};
+}
+
+#[test]
+fn a_secret_can_be_neither_written_out_nor_serialised() {
+    lacks!(secrecy::SecretString, std::fmt::Display);
+    lacks!(secrecy::SecretString, serde::Serialize);
+    lacks!(secrecy::SecretString, AsRef<str>);
+    lacks!(sidecar::Secret, std::fmt::Display);
+    lacks!(sidecar::Secret, serde::Serialize);
+    let shown = format!("{:?}", Some(secrecy::SecretString::from("hush")));
+    assert!(!shown.contains("hush"), "{shown}");
+}
+
 #[tokio::test]
 async fn another_services_secret_is_rejected() {
     let fake = FakeSidecar::start().await;

@@ -45,6 +45,35 @@ async fn configuration(recorder: &mut Recorder<'_>, admin: &str) {
     let read = recorder.tell(Ask::new("read_configuration").by(admin).of("key", key)).await;
     let body = json!({"value": read.body["value"], "reason": "as it was agreed"});
     recorder.tell(Ask::new("set_configuration").by(admin).of("key", key).seen(&read.etag).body(body)).await;
+
+    // What they are, and for the rest what would be: other tests are going on.
+    let changes = json!([{"key": "notification.largest_page", "value": 100}, {"key": "product.largest_page", "value": 200}]);
+    let body = json!({"changes": changes, "reason": "one size for all lists", "dry_run": false});
+    recorder.tell(Ask::new("change_configuration").by(admin).once().body(body)).await;
+    recorder.tell(Ask::new("list_configuration_changes").by(admin).query("limit", 20)).await;
+    recorder.tell(Ask::new("compare_configuration").by(admin).query("from", 0)).await;
+    let body = json!({"version": 0, "reason": "it was better before", "dry_run": true});
+    recorder.tell(Ask::new("roll_back_configuration").by(admin).once().body(body)).await;
+    recorder.tell(Ask::new("export_configuration").by(admin)).await;
+    let file = "notification.largest_page = 50\n";
+    let body = json!({"file": file, "reason": "as in the other shop", "dry_run": true});
+    recorder.tell(Ask::new("import_configuration").by(admin).once().body(body)).await;
+    recorder.tell(Ask::new("read_effective_configuration").by(admin)).await;
+    trial(recorder, admin).await;
+}
+
+/// One more day for one order of a hundred, for as long as it takes to look at it.
+async fn trial(recorder: &mut Recorder<'_>, admin: &str) {
+    let key = "order.return_window";
+    let read = recorder.ask(&Ask::new("read_configuration").by(admin).of("key", key)).await;
+    let value = read.body["value"].as_u64().unwrap() + 1;
+    let body = json!({"key": key, "value": value, "percent": 1, "for": "1h", "reason": "do more come back?"});
+    let begun = recorder.tell(Ask::new("start_trial").by(admin).once().body(body)).await.body;
+    let version = begun["version"].to_string();
+    recorder.tell(Ask::new("read_trial").by(admin).of("version", &version)).await;
+    let body = json!({"outcome": "take_back", "reason": "the holidays are over"});
+    recorder.tell(Ask::new("end_trial").by(admin).of("version", &version).once().body(body)).await;
+    recorder.tell(Ask::new("list_trials").by(admin).query("limit", 20)).await;
 }
 
 async fn roles(recorder: &mut Recorder<'_>, admin: &str) {

@@ -28,8 +28,10 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 public final class Straight {
-    /** What is refused is refused at once; only who is not answered waits. */
-    private static final int PATIENCE = 5_000;
+    /** In milliseconds. Whoever logs in is answered sooner or later; whoever does not waits for nothing. */
+    private static final int PATIENCE = 60_000;
+    private static final int PATIENCE_FOR_NOTHING = 5_000;
+    private static final String LIMIT = "default.api.timeout.ms";
 
     private static String brokers;
 
@@ -67,8 +69,8 @@ public final class Straight {
     }
 
     private static void write(Map<String, Object> settings, String topic) throws Exception {
-        settings.put("max.block.ms", PATIENCE);
-        settings.put("delivery.timeout.ms", PATIENCE);
+        settings.put("max.block.ms", settings.get(LIMIT));
+        settings.put("delivery.timeout.ms", settings.get(LIMIT));
         settings.put("linger.ms", 0);
         settings.put("enable.idempotence", false);
         try (var producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
@@ -79,7 +81,7 @@ public final class Straight {
     private static void read(Map<String, Object> settings, String topic) {
         settings.put("enable.auto.commit", false);
         settings.put("auto.offset.reset", "earliest");
-        var patience = Duration.ofMillis(PATIENCE);
+        var patience = Duration.ofMillis((int) settings.get(LIMIT));
         try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             var partitions = consumer.partitionsFor(topic, patience).stream()
                     .map(partition -> new TopicPartition(topic, partition.partition()))
@@ -120,8 +122,9 @@ public final class Straight {
     private static Map<String, Object> settings(String user, String password) {
         var settings = new HashMap<String, Object>();
         settings.put("bootstrap.servers", brokers);
-        settings.put("request.timeout.ms", PATIENCE - 1_000);
-        settings.put("default.api.timeout.ms", PATIENCE);
+        var patience = user.equals("-") ? PATIENCE_FOR_NOTHING : PATIENCE;
+        settings.put("request.timeout.ms", patience - 1_000);
+        settings.put(LIMIT, patience);
         if (!user.equals("-")) {
             settings.put("security.protocol", "SASL_PLAINTEXT");
             settings.put("sasl.mechanism", "SCRAM-SHA-512");

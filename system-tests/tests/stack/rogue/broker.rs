@@ -5,6 +5,7 @@ use std::process::Stdio;
 use contracts::App;
 use contracts::event::{subscriptions, topics};
 use stack::kafka;
+use stack::secrets::{Vault, kafka_password, kafka_user};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -13,7 +14,7 @@ use crate::house::{House, house};
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/rogue/Straight.java");
 
 /// One thing to try: as whom, with which password, what, and with which topic or group.
-struct Act {
+pub struct Act {
     user: String,
     password: String,
     kind: &'static str,
@@ -21,13 +22,13 @@ struct Act {
 }
 
 impl Act {
-    fn new(user: &str, password: &str, kind: &'static str, name: &str) -> Act {
+    pub fn new(user: &str, password: &str, kind: &'static str, name: &str) -> Act {
         Act { user: user.into(), password: password.into(), kind, name: name.into() }
     }
 }
 
 /// Tries all of them in one Java process; each is answered with `allowed` or the name of what was thrown.
-async fn tried(house: &House, acts: &[Act]) -> Vec<String> {
+pub async fn tried(house: &House, acts: &[Act]) -> Vec<String> {
     let libraries = house.instance.tools().join("kafka").join("libs").join("*");
     let mut java = Command::new("java")
         .args(["-XX:TieredStopAtLevel=1", "-Dlog4j2.level=OFF", "-cp"])
@@ -54,12 +55,21 @@ async fn tried(house: &House, acts: &[Act]) -> Vec<String> {
     answers
 }
 
+/// The user that an app's sidecar logs in as now; one without events has none, and no password.
+fn login(house: &House, app: App) -> (String, Option<String>) {
+    let vault = Vault::open(&house.instance).unwrap();
+    let user = kafka_user(&vault, app);
+    let password = vault.find(&kafka_password(&user));
+    (user, password)
+}
+
 #[tokio::test]
 async fn kafka_lets_nobody_in_without_a_password() {
     let house = house();
-    let users: Vec<&str> =
-        App::ALL.into_iter().map(App::name).chain(["admin", "rogue", "ANONYMOUS"]).collect();
-    let acts: Vec<Act> = users.iter().map(|user| Act::new(user, user, "list", "-")).collect();
+    let logins = App::ALL.map(|app| login(&house, app).0);
+    let users = logins.iter().map(String::as_str).chain(App::ALL.map(App::name));
+    let users = users.chain(["admin", "rogue", "ANONYMOUS"]);
+    let acts: Vec<Act> = users.map(|user| Act::new(user, user, "list", "-")).collect();
     for (act, answer) in acts.iter().zip(tried(&house, &acts).await) {
         assert_eq!(answer, "SaslAuthenticationException", "{} with a guessed password", act.user);
     }
@@ -78,13 +88,14 @@ async fn a_user_of_kafka_may_do_what_the_event_table_gives_it_and_no_more() {
     let rights = kafka::rights();
     let mut acts = Vec::new();
     for user in App::ALL.into_iter().filter(|app| kafka::uses_events(*app)) {
-        let password = house.instance.secret(&format!("kafka/{user}")).unwrap();
+        let (login, password) = login(&house, user);
+        let password = password.unwrap();
         let may = |operation: &str, name: &str| {
             rights
                 .iter()
                 .any(|right| right.user == user && right.operation == operation && right.name == name)
         };
-        let mut act = |kind, name: &str| acts.push(Act::new(user.name(), &password, kind, name));
+        let mut act = |kind, name: &str| acts.push(Act::new(&login, &password, kind, name));
         for topic in kafka::all_topics() {
             for (kind, operation) in [("write", "write"), ("read", "read")] {
                 if !may(operation, &topic.name) {
@@ -109,12 +120,13 @@ async fn a_user_of_kafka_may_do_what_the_event_table_gives_it_and_no_more() {
     }
 
     // The same client gets what is given, so it was the rights that kept it out.
-    let password = house.instance.secret("kafka/order").unwrap();
+    let (order, password) = login(&house, App::Order);
+    let password = password.unwrap();
     assert!(
         topics().any(|topic| topic == App::Product)
             && subscriptions(App::Order).any(|topic| topic == App::Product)
     );
     let acts =
-        [Act::new("order", &password, "read", "product"), Act::new("order", &password, "group", "order")];
+        [Act::new(&order, &password, "read", "product"), Act::new(&order, &password, "group", "order")];
     assert_eq!(tried(&house, &acts).await, ["allowed", "allowed"]);
 }

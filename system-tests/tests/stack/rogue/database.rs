@@ -3,14 +3,14 @@
 use contracts::App;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, PgConnection};
-use stack::secrets::login_roles;
+use stack::secrets::{login_roles, sidecar_role};
 
 use crate::house::{House, house};
 
 /// Not the password, and not even a user.
 const REFUSED: [&str; 2] = ["28P01", "28000"];
 
-async fn try_connect(
+pub async fn try_connect(
     house: &House,
     user: &str,
     password: Option<&str>,
@@ -30,6 +30,7 @@ async fn try_connect(
 
 fn users() -> Vec<String> {
     let mut users = ["postgres", "root", "rogue", "configuration_reader"].map(str::to_owned).to_vec();
+    users.extend(App::ALL.map(sidecar_role));
     for app in App::ALL.into_iter().filter(|app| app.has_database()) {
         users.extend(login_roles(app));
         users.extend([format!("{app}_owner"), format!("{app}_app")]);
@@ -61,7 +62,7 @@ async fn each_role_opens_the_one_database_of_its_service() {
         .filter(|app| app.has_database())
         .flat_map(|app| login_roles(app).map(|role| (role, app.name().to_owned())))
         .collect();
-    expected.push(("configuration_reader".to_owned(), "config".to_owned()));
+    expected.extend(App::ALL.map(|app| (sidecar_role(app), "config".to_owned())));
     expected.sort();
     let statement = "select r.rolname::text, d.datname::text from pg_roles r cross join pg_database d
         where r.rolcanlogin and not r.rolsuper and d.datallowconn

@@ -1,13 +1,13 @@
 //! What another user of this machine sees of the instance: its files, its command lines, its ports.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use stack::{listeners, process, secrets};
+use stack::{listeners, process};
 use walkdir::WalkDir;
 
 use crate::house::house;
+use crate::markers::{Marker, markers};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -30,15 +30,12 @@ async fn every_folder_of_the_instance_is_closed_to_other_users() {
 #[tokio::test]
 async fn no_secret_stands_on_a_command_line() {
     let house = house();
-    let vault = std::fs::read(house.instance.secrets().join("vault.json")).unwrap();
-    let mut values: BTreeMap<String, String> = serde_json::from_slice(&vault).unwrap();
-    values.retain(|name, _| ![secrets::ADMINISTRATOR_EMAIL, secrets::KAFKA_CLUSTER].contains(&name.as_str()));
-    assert!(values.len() > 20);
+    let markers = markers(&house);
     let processes = process::of_instance(&house.instance.home);
     assert!(processes.len() > 20);
     for process in processes {
         let line = process.arguments().join(" ");
-        for (name, value) in &values {
+        for Marker { name, value } in &markers {
             assert!(!line.contains(value), "{name} is on the command line of {}", process.program());
         }
     }

@@ -121,7 +121,7 @@ fn guessed_components(house: &House) -> Vec<(&'static str, String)> {
     let table = format!(
         "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{ name: configuration }}\nspec:\n  \
          type: configuration.postgresql\n  version: v1\n  ignoreErrors: true\n  initTimeout: 5s\n  metadata:\n  \
-         - {{ name: connectionString, value: \"host=127.0.0.1 port={} user=configuration_reader password=guess \
+         - {{ name: connectionString, value: \"host=127.0.0.1 port={} user=order_sidecar password=guess \
          dbname=config sslmode=disable\" }}\n  - {{ name: table, value: configuration }}\n",
         ports.postgres()
     );

@@ -19,10 +19,16 @@ const PACE: Duration = Duration::from_millis(8);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The customer whose order the start of the instance has placed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Customer {
     pub token: String,
     pub order: String,
+}
+
+impl std::fmt::Debug for Customer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Customer").field("order", &self.order).finish_non_exhaustive()
+    }
 }
 
 /// A way to the read.
@@ -38,7 +44,7 @@ impl Way {
 }
 
 /// Sends that read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reader {
     http: Client,
     /// Makes a connection for each request.

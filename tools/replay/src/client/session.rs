@@ -56,15 +56,24 @@ impl Session {
     /// Sends any call in this user's name, and reads its answer.
     pub async fn ask<T: for<'de> Deserialize<'de>>(&self, call: Call) -> Result<T, CallError> {
         let operation = call.operation();
+        read(operation, &self.send(call).await?)
+    }
+
+    /// The same for what is answered in plain text.
+    pub async fn ask_text(&self, call: Call) -> Result<String, CallError> {
+        let answer = self.send(call.for_text()).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    async fn send(&self, call: Call) -> Result<Vec<u8>, CallError> {
         let token = self.token(None).await?;
-        let answer = match self.transport.send(&call.clone().token(&token)).await {
+        match self.transport.send(&call.clone().token(&token)).await {
             Err(CallError::Refused { problem, .. }) if problem.status == 401 => {
                 let token = self.token(Some(&token)).await?;
                 self.transport.send(&call.token(&token)).await
             }
             answer => answer,
-        };
-        read(operation, &answer?)
+        }
     }
 
     /// A token that is still good; `refused` is one that is not.

@@ -17,7 +17,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(2);
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// One request, before it is sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     operation: Operation,
     path: String,
@@ -25,6 +25,21 @@ pub struct Call {
     token: Option<String>,
     idempotency_key: Option<String>,
     body: Option<Vec<u8>>,
+    answer: Form,
+}
+
+/// What the body of an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Text,
+}
+
+/// Its body may hold a password, and its token is one.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -37,7 +52,14 @@ impl Call {
             token: None,
             idempotency_key: None,
             body: None,
+            answer: Form::Json,
         }
+    }
+
+    /// Expects plain text.
+    pub(super) fn for_text(mut self) -> Call {
+        self.answer = Form::Text;
+        self
     }
 
     pub(super) fn operation(&self) -> Operation {
@@ -84,6 +106,9 @@ pub struct Problem {
     pub title: String,
     pub status: u16,
     pub detail: Option<String>,
+    /// What it has besides.
+    #[serde(flatten)]
+    pub members: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
@@ -199,7 +224,7 @@ impl Transport {
         match status {
             // Whoever answered was killed before it had said all: the request may have been carried out, and is
             // asked again under its key.
-            200..=299 if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() => {
+            200..=299 if call.answer == Form::Json && !whole(&body) => {
                 self.unavailable.fetch_add(1, Ordering::Relaxed);
                 Attempt::Later { pause: None, why: format!("{status} with half an answer") }
             }
@@ -246,6 +271,11 @@ impl Transport {
         let pauses = self.pauses();
         Duration::from_millis((pauses.rate_limited + pauses.unavailable) * 61 % 400)
     }
+}
+
+/// Whether it is a JSON document to its end.
+fn whole(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// Reads the body of an answer.

@@ -108,6 +108,7 @@ impl World<'_> {
             customer_id: UserId(Uuid::from_u128(7)),
             payment_method_id: PaymentMethodId(Uuid::from_u128(method)),
             expected_total: None,
+            most_lines: placing::MOST_LINES,
             terms: Terms {
                 charge_by: now + CHARGE_BY,
                 deadline: now + DEADLINE,
