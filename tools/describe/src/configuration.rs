@@ -256,7 +256,7 @@ const DELIVERED: &str = r#"
 `config` writes keys, history and counter in one transaction; the table `configuration` is what Dapr's configuration store reads.
 Each service reads it through its sidecar at its start, whenever the sidecar says that something has changed, and every five seconds, since a subscription can die without a word.
 A trigger wakes the sidecars, each on a channel of its own; the message carries no value, so a forged one brings none in. Each sidecar's role reads that one table and writes nothing.
-A service starts without `config` and without its database, with the defaults, and takes the values when they come.
+A service starts without `config`. While PostgreSQL is away a sidecar does not start, and its service waits for it; what was started before goes on with the values that it has. A store that does not answer holds up no service whose sidecar runs: it starts with the defaults, and takes the values when they come.
 A value, version or scope that it cannot read, because somebody edited the table by hand, never stops it: the value before stays in force, the log and the metric `configuration_refused_total` say so, and so does its next report.
 "#;
 
