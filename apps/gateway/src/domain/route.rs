@@ -36,23 +36,17 @@ pub enum Unroutable {
 /// # Errors
 /// [`Unroutable`] says what is wrong. A parameter that cannot be one (an id that is no UUID) makes it another path.
 pub fn find(method: &Method, path: &str, query: Option<&str>) -> Result<Route, Unroutable> {
-    let (mut found, mut allowed) = (None::<(&Row, Vec<_>)>, Vec::new());
-    for row in OPERATIONS {
-        let Some(parameters) = row.path.and_then(|pattern| parameters(pattern, path)) else {
-            continue;
-        };
-        // What stands in a path word for word comes before what may stand there.
-        if takes(row, method) && found.as_ref().is_none_or(|(_, known)| parameters.len() < known.len()) {
-            found = Some((row, parameters));
+    let having = |row: &'static Row| Some((row, parameters(row.path?, path)?));
+    let rows: Vec<_> = OPERATIONS.iter().filter_map(having).collect();
+    // What stands in a path word for word comes before what may stand there, whatever the method.
+    let fewest = rows.iter().map(|(_, parameters)| parameters.len()).min().ok_or(Unroutable::UnknownPath)?;
+    let mut allowed = Vec::new();
+    for (row, parameters) in rows.into_iter().filter(|(_, parameters)| parameters.len() == fewest) {
+        if takes(row, method) {
+            let query = inner_query(query.unwrap_or_default(), &parameters)?;
+            return Ok(Route { row, query });
         }
         allowed.push(row.method);
-    }
-    if let Some((row, parameters)) = found {
-        let query = inner_query(query.unwrap_or_default(), &parameters)?;
-        return Ok(Route { row, query });
-    }
-    if allowed.is_empty() {
-        return Err(Unroutable::UnknownPath);
     }
     Err(Unroutable::OtherMethod { allow: allow(&allowed) })
 }
@@ -152,6 +146,14 @@ mod tests {
         assert_eq!(query, format!("limit=2&order_id={ID}"));
         let (_, query) = routed(Method::PUT, "/v1/config/order.deadline", None);
         assert_eq!(query, "key=order.deadline");
+    }
+
+    #[test]
+    fn a_path_of_its_own_is_no_value_of_a_parameter() {
+        let (operation, query) = routed(Method::GET, "/v1/config/trials", None);
+        assert_eq!((operation, query.as_str()), (Operation::ListTrials, ""));
+        let refused = find(&Method::PUT, "/v1/config/effective", None).unwrap_err();
+        assert_eq!(refused, Unroutable::OtherMethod { allow: "GET, HEAD".to_owned() });
     }
 
     #[test]
